@@ -1,0 +1,94 @@
+import type { MessageId } from '../protocol/address.js';
+import type { ErrorClass, MessageChange } from '../protocol/rows.js';
+import type { HoldReason, StopReason } from './reasons.js';
+
+/** A `processing` row exactly as it was seen. */
+export interface ClaimRef {
+  readonly messageId: MessageId;
+  readonly statusChanged: string;
+  readonly attempt: number | null;
+}
+
+/** `ack`: the container said so; `settle`: it is gone and left a claim. */
+export type DecidedBy = 'ack' | 'settle';
+
+/** One thing to do, and why. In the order in which they are to be done. */
+export type Action =
+  | {
+      readonly kind: 'complete';
+      readonly reason: 'acked' | 'answered';
+      readonly by: DecidedBy;
+      readonly messageId: MessageId;
+      readonly change: MessageChange;
+      readonly claim: ClaimRef | null;
+    }
+  | {
+      readonly kind: 'fail';
+      readonly reason: ErrorClass | 'unclassed' | 'tries_spent' | 'deferrals_spent';
+      readonly by: DecidedBy;
+      readonly messageId: MessageId;
+      readonly change: MessageChange;
+      readonly claim: ClaimRef | null;
+    }
+  | {
+      readonly kind: 'retry';
+      readonly reason: 'acked_retryable' | 'unfinished_turn' | 'host_ended_turn';
+      readonly by: DecidedBy;
+      readonly messageId: MessageId;
+      readonly dueAtMs: number;
+      readonly change: MessageChange;
+      readonly claim: ClaimRef | null;
+      /** A foreign runner's ended ack row goes first, with no container running. */
+      readonly dropAck: boolean;
+    }
+  | {
+      readonly kind: 'defer';
+      readonly reason: 'rate_limited';
+      readonly by: DecidedBy;
+      readonly messageId: MessageId;
+      readonly dueAtMs: number;
+      readonly change: MessageChange;
+      readonly claim: null;
+      readonly dropAck: boolean;
+    }
+  /** Deletes a claim's row without counting it. */
+  | {
+      readonly kind: 'forget';
+      readonly reason: 'already_counted' | 'older_attempt' | 'no_such_message';
+      readonly claim: ClaimRef;
+    }
+  /** Clears the mark of a counted claim whose row is gone. */
+  | { readonly kind: 'clear'; readonly reason: 'claim_row_gone'; readonly messageId: MessageId }
+  | { readonly kind: 'stop'; readonly reason: StopReason; readonly detail: string }
+  | { readonly kind: 'quarantine'; readonly reason: 'hostile'; readonly file: string; readonly detail: string }
+  | {
+      readonly kind: 'replace_file';
+      readonly reason: 'corrupt';
+      readonly file: 'inbound.db' | 'outbound.db';
+      readonly detail: string;
+    }
+  | { readonly kind: 'hold'; readonly reason: HoldReason }
+  | { readonly kind: 'wake'; readonly reason: 'due' | 'probe'; readonly dueSinceMs: number }
+  /** Not a change: why what is due is not woken, and when to look again (null: something else will hint). */
+  | {
+      readonly kind: 'wait';
+      readonly reason:
+        | 'restart_backoff'
+        | 'held'
+        | 'suspended'
+        | 'closed'
+        | 'quarantined'
+        | 'blocked'
+        | 'draining'
+        | 'runtime_unknown'
+        | 'in_flight'
+        | 'files_busy'
+        | 'staleness_waits';
+      readonly untilMs: number | null;
+      readonly detail: string;
+    };
+
+/** Kinds of action that change something; the rest only explains. */
+export function isChange(action: Action): boolean {
+  return action.kind !== 'wait';
+}

@@ -1,0 +1,58 @@
+import type { FilesFacts } from './facts.js';
+import type { GuardState } from './guard.js';
+import type { RunningMemory } from './memory.js';
+import type { StopReason } from './reasons.js';
+
+/** Everything that the plan of one session may depend on. */
+export interface SessionObservation {
+  readonly status: 'active' | 'suspended' | 'closed';
+  readonly quarantined: boolean;
+  /** Its container could not be stopped: no wake until the runtime says that it is gone. */
+  readonly blocked: boolean;
+  readonly guard: GuardState;
+  /** Number of the incarnation begun last; 0: none yet. */
+  readonly epoch: number;
+  /** How the incarnation `epoch` ended; null when it runs or is not known. */
+  readonly lastEnd: LastEnd | null;
+  readonly container: ContainerFacts;
+  readonly files: FilesObservation;
+  /** The daemon is draining: nothing is woken, what is without a claim is stopped. */
+  readonly draining: boolean;
+}
+
+export interface LastEnd {
+  readonly stopReason: StopReason | null;
+}
+
+export type ContainerFacts =
+  | { readonly kind: 'none' }
+  /** The engine does not answer: nothing is settled, woken or stopped. */
+  | { readonly kind: 'unknown' }
+  /** A start or stop of this process is in flight: spared. */
+  | { readonly kind: 'in_flight' }
+  | {
+      readonly kind: 'running';
+      readonly epoch: number;
+      /** The confirmed start, wall clock. */
+      readonly startedAtMs: number;
+      /** Its spec hash is not the present one. */
+      readonly outdated: boolean;
+    };
+
+export type FilesObservation =
+  | { readonly kind: 'read'; readonly facts: FilesFacts; readonly memory: RunningMemory }
+  /** Locked against the host for `forMs` of monotonic time. */
+  | { readonly kind: 'busy'; readonly forMs: number; readonly detail: string }
+  | { readonly kind: 'hostile'; readonly file: string; readonly detail: string }
+  /** Said 3 times of unchanged bytes. */
+  | { readonly kind: 'corrupt'; readonly file: 'inbound.db' | 'outbound.db'; readonly detail: string }
+  /** Not looked at, or not decided yet (a first NOTADB): nothing is done that needs them. */
+  | { readonly kind: 'unread' };
+
+/** What all sessions of one pass share. */
+export interface PassContext {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+  /** Why stops for staleness wait this round; null: they do not. */
+  readonly stalenessWaits: 'mass_stale' | 'late_round' | 'clock_jump' | null;
+}

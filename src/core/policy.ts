@@ -1,0 +1,23 @@
+/** The thresholds that decisions depend on; milliseconds unless named otherwise. Ranges and defaults: config.ts. */
+export interface Policy {
+  readonly sweepIntervalMs: number;
+  readonly staleThresholdMs: number;
+  readonly claimStuckMs: number;
+  readonly absoluteCeilingMs: number;
+  readonly noProgressMs: number;
+  /** null: off. */
+  readonly turnTimeoutMs: number | null;
+  readonly notClaimingMs: number;
+  readonly idleTimeoutMs: number;
+  readonly startGraceMs: number;
+  readonly maxTries: number;
+  readonly backoffBaseMs: number;
+  readonly maxToolTimeoutMs: number;
+  readonly lockedStopMs: number;
+  /** Restarts that follow a fruitless first start. */
+  readonly guardMaxRestarts: number;
+  readonly guardProbeMs: number;
+  readonly foreignAnswered: 'retry' | 'complete';
+  /** Whether NO_PROGRESS_MS judges this session's runner (the `command` provider only when TURN_TIMEOUT_MS is set). */
+  readonly progressJudged: boolean;
+}

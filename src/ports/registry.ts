@@ -1,0 +1,245 @@
+import type { Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
+import type { MessageCounts } from '../core/facts.js';
+import type { GuardState } from '../core/guard.js';
+import type { StopReason } from '../core/reasons.js';
+import type { NewMessage } from './session-files.js';
+import type { ContainerId, InstallId } from './runtime.js';
+
+/**
+ * registry.db: what the host knows. Synchronous; every method is one transaction, durable when it returns.
+ * Times are integer epoch milliseconds.
+ */
+export interface Registry {
+  /** Bound to machine id, real path and inode of the data dir; a copy of the data dir gets a new one. */
+  readonly install: InstallId;
+  readonly readonly: boolean;
+
+  // --- sessions
+  findSession(session: SessionAddress): SessionRecord | undefined;
+  /** An existing address that differs only in case, if there is one. */
+  findCaseTwin(session: SessionAddress): SessionAddress | undefined;
+  /** Creates the row; `exists` leaves the old row as it was but for fills of empty fields (provider, image, command). */
+  createSession(session: NewSession): 'created' | 'exists';
+  /** Every session in address order, closed ones too; a stable cursor, safe while rows change. */
+  eachSession(): Iterable<SessionRecord>;
+  setStatus(session: SessionAddress, status: SessionStatus, atMs: number, reason: string | null): void;
+  setPinned(session: SessionAddress, pinned: boolean): void;
+  setQuarantine(session: SessionAddress, quarantine: Quarantine | null): void;
+  /** What a look found: counts, next due time, signature, last activity. */
+  recordLook(session: SessionAddress, facts: LookFacts): void;
+  /** A hint that something of this session may be due; only ever lowers `nextDueAtMs`. */
+  lowerNextDue(session: SessionAddress, dueAtMs: number): void;
+  /** The row and all that depends on it; the caller deletes the folder afterwards. */
+  deleteSession(session: SessionAddress): void;
+
+  // --- spool
+  /** One commit; creates the session if there is none, lowers its `nextDueAtMs`. */
+  accept(message: AcceptedMessage): AcceptResult;
+  /** All or nothing in one commit: `refused` lists every message that cannot be accepted and why. */
+  acceptAll(messages: readonly AcceptedMessage[]): {
+    readonly refused: readonly { readonly index: number; readonly result: AcceptResult }[];
+    readonly accepted: number;
+    readonly duplicates: number;
+  };
+  /** Oldest first. */
+  spooled(session: SessionAddress, limit: number): readonly NewMessage[];
+  /** They are in inbound.db: removes them from the spool. */
+  unspool(session: SessionAddress, messages: readonly MessageId[]): void;
+
+  // --- what the round looks at
+  /** Active, not quarantined sessions with spooled messages, unfinished claims, or `nextDueAtMs` <= now; by due time. */
+  dueSessions(nowMs: number, limit: number): readonly SessionAddress[];
+  /** The earliest `nextDueAtMs` after now of an active, not quarantined session. */
+  nextDueAfter(nowMs: number): number | undefined;
+  /** The next `limit` sessions in address order after `after` (wraps by undefined), with their signatures: the drift check. */
+  slice(
+    after: SessionAddress | undefined,
+    limit: number,
+  ): readonly { readonly session: SessionAddress; readonly signature: string | null }[];
+  /** Sessions and messages by state. */
+  totals(): RegistryTotals;
+
+  // --- incarnations
+  /** Numbers a new incarnation: 1 + the highest of the session's epoch and `atLeast`. Recorded as starting. */
+  beginIncarnation(
+    session: SessionAddress,
+    facts: { readonly atLeast: Epoch; readonly specHash: string; readonly atMs: number; readonly answersMark: number },
+  ): Epoch;
+  confirmStart(session: SessionAddress, epoch: Epoch, containerId: ContainerId, startedAtMs: number): void;
+  /** An adopted container's incarnation that a restored registry does not know: recorded, epoch raised to it. */
+  adoptIncarnation(
+    session: SessionAddress,
+    facts: {
+      readonly epoch: Epoch;
+      readonly containerId: ContainerId;
+      readonly specHash: string;
+      readonly startedAtMs: number;
+    },
+  ): void;
+  /** Seen to have claimed: it is not a fruitless start. */
+  markClaimed(session: SessionAddress, epoch: Epoch): void;
+  /** Why the host is about to stop it; written before the stop. */
+  markStopping(session: SessionAddress, epoch: Epoch, reason: StopReason): void;
+  endIncarnation(session: SessionAddress, epoch: Epoch, end: IncarnationEnd): void;
+  findIncarnation(session: SessionAddress, epoch: Epoch): IncarnationRecord | undefined;
+  /** Newest first. */
+  incarnations(session: SessionAddress, limit: number): readonly IncarnationRecord[];
+  /** Incarnations without a `stoppedAtMs`. */
+  openIncarnations(): readonly IncarnationRecord[];
+
+  // --- guards
+  /** A fresh guard where none is stored. */
+  guard(session: SessionAddress): GuardState;
+  saveGuard(session: SessionAddress, guard: GuardState): void;
+
+  // --- notices
+  /** One open notice per (kind, session): raised again it counts up and answers false. */
+  raise(notice: NewNotice): boolean;
+  /** Closes the open notice; answers whether there was one. */
+  settleNotice(kind: NoticeKind, session: SessionAddress | null): boolean;
+  openNotices(limit: number): readonly NoticeRecord[];
+
+  // --- daemon facts (small JSON values by key: runtime choice, last sweep)
+  readFact(key: string): string | undefined;
+  writeFact(key: string, value: string): void;
+
+  close(): void;
+}
+
+export type SessionStatus = 'active' | 'suspended' | 'closed';
+
+export interface SessionRecord {
+  readonly address: SessionAddress;
+  readonly group: GroupName;
+  readonly session: SessionName;
+  readonly status: SessionStatus;
+  readonly pinned: boolean;
+  /** null: the group's. */
+  readonly provider: string | null;
+  readonly image: string | null;
+  readonly command: readonly string[] | null;
+  readonly createdAtMs: number;
+  readonly lastActiveMs: number | null;
+  readonly closedAtMs: number | null;
+  readonly closeReason: string | null;
+  readonly epoch: Epoch;
+  readonly nextDueAtMs: number | null;
+  readonly quarantine: Quarantine | null;
+  readonly heldSinceMs: number | null;
+  readonly signature: string | null;
+  readonly counts: MessageCounts;
+}
+
+export interface Quarantine {
+  readonly file: string;
+  readonly detail: string;
+  readonly sinceMs: number;
+}
+
+export interface NewSession {
+  readonly address: SessionAddress;
+  readonly createdAtMs: number;
+  readonly provider: string | null;
+  readonly image: string | null;
+  readonly command: readonly string[] | null;
+}
+
+export interface LookFacts {
+  readonly counts: MessageCounts;
+  /** null: nothing waits. May be earlier than the truth, never later. */
+  readonly nextDueAtMs: number | null;
+  readonly signature: string | null;
+  readonly lastActiveMs: number | null;
+}
+
+export interface AcceptedMessage {
+  readonly session: SessionAddress;
+  readonly message: NewMessage;
+  readonly acceptedAtMs: number;
+}
+
+export type AcceptResult =
+  | { readonly kind: 'accepted' }
+  /** Known with the same content: nothing to do. */
+  | { readonly kind: 'duplicate' }
+  /** Known with other content. */
+  | { readonly kind: 'conflict' }
+  /** Another address that differs only in case exists. */
+  | { readonly kind: 'case_twin'; readonly other: SessionAddress }
+  | { readonly kind: 'session_closed' };
+
+export interface RegistryTotals {
+  readonly sessions: {
+    readonly active: number;
+    readonly suspended: number;
+    readonly closed: number;
+    readonly held: number;
+    readonly quarantined: number;
+  };
+  readonly messages: MessageCounts & { readonly spooled: number };
+}
+
+export interface IncarnationEnd {
+  readonly stoppedAtMs: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly oomKilled: boolean;
+  readonly turnsCompleted: number;
+  /** At most 64 KiB. */
+  readonly output: string;
+  readonly fruitless: boolean;
+}
+
+export interface IncarnationRecord {
+  readonly session: SessionAddress;
+  readonly epoch: Epoch;
+  readonly containerId: ContainerId | null;
+  readonly specHash: string;
+  /** When the host began it. */
+  readonly begunAtMs: number;
+  /** Confirmed by the runtime; null: not confirmed. */
+  readonly startedAtMs: number | null;
+  readonly stoppedAtMs: number | null;
+  readonly stopReason: StopReason | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly oomKilled: boolean;
+  readonly claimed: boolean;
+  readonly fruitless: boolean | null;
+  readonly turnsCompleted: number;
+  /** Highest rowid of messages_out when it began. */
+  readonly answersMark: number;
+  readonly output: string | null;
+}
+
+export type NoticeKind =
+  | 'held'
+  | 'quarantined'
+  | 'replaced_corrupt_file'
+  | 'stopped'
+  | 'dead_letter'
+  | 'unstoppable'
+  | 'wake_failing'
+  | 'not_claiming'
+  | 'runtime_down'
+  | 'mass_stale'
+  | 'clock_jump'
+  | 'disk_full'
+  | 'image_missing'
+  | 'duplicate_series'
+  | 'folder_missing'
+  | 'file_busy';
+
+export interface NewNotice {
+  readonly kind: NoticeKind;
+  /** null: of the whole install. */
+  readonly session: SessionAddress | null;
+  /** For people: what, where, what to do. */
+  readonly text: string;
+  readonly atMs: number;
+}
+
+export interface NoticeRecord extends NewNotice {
+  readonly count: number;
+  readonly lastAtMs: number;
+}

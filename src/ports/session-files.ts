@@ -1,0 +1,139 @@
+import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
+import type { ClaimRef } from '../core/action.js';
+import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
+import type { MessageChange } from '../protocol/rows.js';
+
+/**
+ * The files of sessions. Every call works in a child process and ends within its deadline. Expected outcomes are
+ * values; a rejected promise is a fault of the machine (disk full, no permission, the children cannot be started).
+ */
+export interface SessionFiles {
+  /** Makes the folder and both databases, fsynced up to the data dir. Idempotent; repairs empty files, nothing else. */
+  create(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
+
+  /**
+   * One text per session that changes whenever one of its files does (inode, size, mtime, ctime in nanoseconds of
+   * inbound.db and outbound.db), null where the folder is missing. Never opens a file. Meant for batches.
+   */
+  signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
+
+  /** Moves accepted messages into inbound.db in one transaction; idempotent by id. Makes missing files first. */
+  deliver(
+    session: SessionAddress,
+    messages: readonly NewMessage[],
+  ): Promise<FilesOutcome<{ readonly inserted: number }>>;
+
+  /** Reads both files and the heartbeat. Opens outbound.db read-only and nothing else; writes nothing. */
+  look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
+
+  /** Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. */
+  change(session: SessionAddress, changes: readonly MessageChange[]): Promise<FilesOutcome<Written>>;
+
+  /**
+   * The settling step, only when no container runs. Reads the acks again and answers `stale` if they are not those
+   * of `step`; else counts in inbound.db, deletes the named `processing_ack` rows in outbound.db, clears `settled_claim`.
+   */
+  settle(session: SessionAddress, step: SettleStep): Promise<FilesOutcome<Written>>;
+
+  /**
+   * Readies the files for a new incarnation, only when no container runs: rolls back hot journals of both files,
+   * removes the old heartbeat, then looks, so that the acks are read again before the wake.
+   */
+  prepareStart(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
+
+  /** Moves a corrupt file aside (kept beside it), makes a fresh one. Returns where the old one went. */
+  replaceCorrupt(session: SessionAddress, file: CorruptFile): Promise<FilesOutcome<{ readonly movedTo: string }>>;
+
+  /** Rows that ended `failed`, newest first. */
+  failed(session: SessionAddress, limit: number): Promise<FilesOutcome<{ readonly rows: readonly FailedMessage[] }>>;
+
+  /** Answers after a mark (0: from the start), oldest first; `mark` is where to go on. */
+  replies(
+    session: SessionAddress,
+    after: number,
+    limit: number,
+  ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
+
+  /** Ends the children; calls under way are rejected. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type Lane = 'normal' | 'slow';
+export type CorruptFile = 'inbound.db' | 'outbound.db';
+
+export type FilesOutcome<T> =
+  | (T & { readonly kind: 'ok' })
+  /** Locked, or a journal that only its owner may roll back: look again later. Past the deadline counts too. */
+  | { readonly kind: 'busy'; readonly file: string; readonly detail: string }
+  /** Must not be opened: link, fifo, directory, WAL header, view, ... Quarantine. */
+  | { readonly kind: 'hostile'; readonly file: string; readonly detail: string }
+  /** SQLite says NOTADB or CORRUPT. `signature`: of the bytes it was said of. */
+  | { readonly kind: 'corrupt'; readonly file: CorruptFile; readonly detail: string; readonly signature: string }
+  /** The folder is not there. */
+  | { readonly kind: 'missing' };
+
+/** `stale`: what the plan was made from has changed; nothing was written, look again. */
+export type Written =
+  { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts } | { readonly written: false };
+
+export interface LookOptions {
+  readonly nowMs: number;
+  readonly lane: Lane;
+}
+
+/** A look's facts, with the signature that the files had before they were read. */
+export interface FilesLook extends FilesFacts {
+  readonly signature: string;
+}
+
+export interface SettleStep {
+  /** Epoch of the incarnation that is gone: the fence, and part of a counted claim's mark. */
+  readonly epoch: Epoch;
+  readonly changes: readonly MessageChange[];
+  /** The `processing` rows to delete, exactly as the plan saw them. */
+  readonly claims: readonly ClaimRef[];
+  /** Ended ack rows to delete before their message is re-armed (foreign runners). */
+  readonly ackRows: readonly MessageId[];
+  /** Messages whose `settled_claim` is cleared at the end. */
+  readonly clear: readonly MessageId[];
+  readonly nowMs: number;
+}
+
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly kind: string;
+  readonly timestampMs: number;
+  readonly processAfterMs: number | null;
+  readonly trigger: boolean;
+  readonly onWake: boolean;
+  /** JSON text. */
+  readonly content: string;
+  readonly recurrence: string | null;
+  readonly seriesId: string | null;
+  readonly timezone: string | null;
+  /** The scheduled instant of a recurring message. */
+  readonly occurrenceMs: number | null;
+}
+
+export interface FailedMessage {
+  readonly id: MessageId;
+  readonly kind: string;
+  readonly tries: number;
+  readonly attempt: number;
+  readonly errorClass: string | null;
+  readonly error: string | null;
+  readonly finishedAtMs: number | null;
+  readonly timestampMs: number;
+}
+
+export interface Reply {
+  readonly id: string;
+  readonly inReplyTo: string | null;
+  /** The text as found; epoch milliseconds where it is a time. */
+  readonly timestamp: string;
+  readonly timestampMs: number | null;
+  readonly kind: string;
+  /** As found, with U+FFFD for what is not UTF-8; not necessarily JSON. */
+  readonly content: string;
+  readonly truncated: boolean;
+}

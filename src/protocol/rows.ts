@@ -1,0 +1,85 @@
+import type { MessageId } from './address.js';
+
+export type MessageStatus = 'pending' | 'completed' | 'failed' | 'paused';
+export type AckStatus = 'processing' | 'completed' | 'failed';
+
+export const ERROR_CLASSES = ['retryable', 'fatal', 'rate_limited', 'context_overflow', 'resume_invalid'] as const;
+export type ErrorClass = (typeof ERROR_CLASSES)[number];
+
+export function isErrorClass(text: string): text is ErrorClass {
+  return (ERROR_CLASSES as readonly string[]).includes(text);
+}
+
+/** An unfinished row of `messages_in`, without its content. */
+export interface MessageRow {
+  readonly id: MessageId;
+  readonly seq: number;
+  readonly status: MessageStatus;
+  readonly trigger: boolean;
+  readonly timestampMs: number;
+  /** null: due as soon as it is pending. */
+  readonly processAfterMs: number | null;
+  /** Turns that did not end, 0 to MAX_TRIES. */
+  readonly tries: number;
+  /** Raised by whatever re-arms the message; acks belong to one attempt. */
+  readonly attempt: number;
+  /** `epoch:attempt:status_changed` of the claim that was counted last; null once its row is deleted. */
+  readonly settledClaim: string | null;
+  /** Times it was put off for a rate limit. */
+  readonly deferrals: number;
+  readonly recurrence: string | null;
+  readonly seriesId: string | null;
+}
+
+/** A row of `processing_ack`, as far as it can be trusted: texts cut, numbers checked. */
+export interface AckRow {
+  readonly messageId: MessageId;
+  readonly status: AckStatus;
+  /** The text as found: part of the claim's identity. */
+  readonly statusChanged: string;
+  /** undefined when the text is no time. */
+  readonly statusChangedMs: number | undefined;
+  /** null: written by a runner that knows no attempts. */
+  readonly attempt: number | null;
+  readonly incarnation: number | null;
+  readonly error: string | null;
+  /** null: none given, or none that is known. */
+  readonly errorClass: ErrorClass | null;
+  readonly retryAtMs: number | null;
+}
+
+/** The row of `container_state`. */
+export interface ContainerStateRow {
+  readonly currentTool: string | null;
+  readonly toolDeclaredTimeoutMs: number | null;
+  readonly toolStartedAtMs: number | null;
+  readonly updatedAtMs: number | null;
+  readonly incarnation: number | null;
+  readonly heartbeatIntervalMs: number | null;
+  readonly progressAtMs: number | null;
+}
+
+/** A change to one unfinished row of `messages_in`; refused as a whole if the row is not as expected any more. */
+export interface MessageChange {
+  readonly id: MessageId;
+  readonly expect: { readonly attempt: number; readonly tries: number };
+  readonly set: {
+    readonly status?: MessageStatus;
+    readonly tries?: number;
+    readonly attempt?: number;
+    readonly processAfterMs?: number | null;
+    readonly deferrals?: number;
+    readonly settledClaim?: string | null;
+    readonly error?: string | null;
+    readonly errorClass?: string | null;
+    readonly finishedAtMs?: number | null;
+  };
+}
+
+/** Whether an ack speaks of the message's present attempt; one without an attempt always does. */
+export function isAckOfAttempt(
+  message: { readonly attempt: number },
+  ack: { readonly attempt: number | null },
+): boolean {
+  return ack.attempt === null || ack.attempt === message.attempt;
+}
