@@ -22,3 +22,10 @@ export class RuntimeUnavailable extends NightporterError {
     super('unavailable', message, options);
   }
 }
+
+/** No space left: nothing was written, and it works again once there is space. */
+export class DiskFull extends NightporterError {
+  constructor(message: string, options?: { cause: unknown }) {
+    super('failed', message, options);
+  }
+}
