@@ -126,7 +126,7 @@ export default defineConfig(
       eqeqeq: 'error',
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...style],
-      'max-lines': ['error', { max: 400 }],
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
   {
