@@ -1,7 +1,7 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
-import type { MessageChange } from '../protocol/rows.js';
+import type { MessageChange, MessageRow } from '../protocol/rows.js';
 
 /**
  * The files of sessions. Every call works in a child process and ends within its deadline. Expected outcomes are
@@ -41,8 +41,11 @@ export interface SessionFiles {
    */
   prepareStart(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
 
-  /** Moves a corrupt file aside (kept beside it), makes a fresh one. Returns where the old one went. */
-  replaceCorrupt(session: SessionAddress, file: CorruptFile): Promise<FilesOutcome<{ readonly movedTo: string }>>;
+  /** Moves a corrupt file aside (kept beside it), makes a fresh one. Returns where the old one went, and the unfinished messages. */
+  replaceCorrupt(
+    session: SessionAddress,
+    file: CorruptFile,
+  ): Promise<FilesOutcome<{ readonly movedTo: string; readonly unfinished: readonly MessageRow[] }>>;
 
   /** Rows that ended `failed`, newest first. */
   failed(session: SessionAddress, limit: number): Promise<FilesOutcome<{ readonly rows: readonly FailedMessage[] }>>;
@@ -53,6 +56,9 @@ export interface SessionFiles {
     after: number,
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
+
+  /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
+  remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
   /** Ends the children; calls under way are rejected. Idempotent. */
   close(): Promise<void>;

@@ -7,8 +7,7 @@ const DATE_ONLY = /^\d{4}-\d{2}-\d{2}$/;
  */
 export function parseInstant(text: string): number | undefined {
   const trimmed = text.trim();
-  if (DATE_ONLY.test(trimmed)) return validOrUndefined(Date.parse(`${trimmed}T00:00:00Z`));
-  const match = SQL_TIME.exec(trimmed);
+  const match = SQL_TIME.exec(DATE_ONLY.test(trimmed) ? `${trimmed}T00:00` : trimmed);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second = '00', fraction = '', zone = 'Z'] = match;
   const millis = fraction.slice(0, 3).padEnd(3, '0');

@@ -1,0 +1,63 @@
+import type { Desk } from '../desk/desk.js';
+import type { SweepReport } from '../desk/sweep.js';
+
+/** What main hands the command line: everything that needs the composition root. */
+export interface Host {
+  /**
+   * Runs the daemon until it is told to end; resolves with the exit code. Lock taken: rejects with `refused` that says
+   * who holds it, within 1 s.
+   */
+  startDaemon(options: StartOptions): Promise<number>;
+  /**
+   * The desk of a data dir without a daemon. `read`: registry read-only, nothing is created (the registry exists: the
+   * caller has checked). `write`: creates what is missing and holds the host lock until it is closed; never waits for it.
+   */
+  openDesk(mode: 'read' | 'write', options: HostOptions): Promise<OpenDesk | LockTaken>;
+  /** One round by itself, over every session, under the host lock (`runtime` is not recorded). Lock taken: `refused`. */
+  sweepOnce(options: SweepOptions): Promise<SweepReportOrLock>;
+  /** Every setting as it is in effect; secrets hidden. Creates nothing. */
+  showSettings(options: HostOptions): Promise<readonly SettingView[]>;
+}
+
+export interface HostOptions {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** `--config`; undefined: `config.yaml` in the data dir, where there is one. */
+  readonly configFile: string | undefined;
+}
+
+export interface StartOptions extends HostOptions {
+  readonly runtime: RuntimeChoice | undefined;
+}
+
+export interface SweepOptions extends HostOptions {
+  readonly dryRun: boolean;
+  readonly runtime: RuntimeChoice | undefined;
+}
+
+export const RUNTIME_CHOICES = ['auto', 'docker', 'process'] as const;
+export type RuntimeChoice = (typeof RUNTIME_CHOICES)[number];
+
+export interface OpenDesk {
+  readonly kind: 'open';
+  readonly desk: Desk;
+  close(): Promise<void>;
+}
+
+/** Another process holds the data dir. */
+export interface LockTaken {
+  readonly kind: 'locked';
+  /** For people: `process 4711`. */
+  readonly holder: string;
+}
+
+export type SweepReportOrLock = { readonly kind: 'swept'; readonly report: SweepReport } | LockTaken;
+
+export interface SettingView {
+  /** `MAX_TRIES`, `groups.demo.provider`. */
+  readonly name: string;
+  /** null: off, or hidden where `secret`. */
+  readonly value: unknown;
+  readonly from: 'default' | 'file' | 'environment' | 'flag';
+  readonly secret: boolean;
+}

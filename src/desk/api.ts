@@ -1,0 +1,69 @@
+import type {
+  BatchView,
+  CreatedView,
+  DeadLetterView,
+  DrainView,
+  LogsView,
+  ChangedView,
+  RepliesPage,
+  SentView,
+  SessionSummaryView,
+  SessionView,
+  StatusView,
+  SweepView,
+} from './views.js';
+
+/**
+ * Everything that can be asked at the desk, from inside a process or over the socket: the same questions, answers and
+ * errors (NightporterError) on both ways. Inputs are what people typed; they are validated behind it.
+ */
+export interface DeskApi {
+  status(): Promise<StatusView>;
+  send(input: SendInput): Promise<SentView>;
+  /** NDJSON of `SendInput`, all or nothing. `session` is that of lines which name none. */
+  sendBatch(bytes: AsyncIterable<Uint8Array>, session: string | undefined): Promise<BatchView>;
+  /** Answers after a mark (0: from the start), oldest first. */
+  replies(session: string, after: number): Promise<RepliesPage>;
+  createSession(input: CreateSessionInput): Promise<CreatedView>;
+  sessions(options: { readonly closed: boolean }): AsyncIterable<Streamed<SessionSummaryView>>;
+  showSession(session: string): Promise<SessionView>;
+  changeSession(session: string, change: SessionChange): Promise<ChangedView>;
+  deadLetters(options: { readonly session?: string | undefined }): AsyncIterable<Streamed<DeadLetterView>>;
+  logs(session: string): Promise<LogsView>;
+  sweep(options: { readonly dryRun: boolean; readonly runtime?: string | undefined }): Promise<SweepView>;
+  drain(): Promise<DrainView>;
+}
+
+/** A row, or what kept a session's rows from being read: the others are listed all the same. */
+export type Streamed<T> = { readonly row: T } | { readonly problem: string };
+
+export interface SendInput {
+  readonly session: string;
+  readonly text: string;
+  readonly id?: string | undefined;
+  readonly kind?: string | undefined;
+  /** A text time: not claimed before. */
+  readonly after?: string | undefined;
+  /** True: wakes no container by itself. */
+  readonly noWake?: boolean | undefined;
+}
+
+export interface CreateSessionInput {
+  readonly session: string;
+  readonly provider?: string | undefined;
+  /** Program and arguments in one text, split like a shell would. */
+  readonly command?: string | undefined;
+  readonly image?: string | undefined;
+}
+
+export const SESSION_CHANGES = [
+  'pin',
+  'unpin',
+  'suspend',
+  'resume',
+  'close',
+  'reopen',
+  'delete',
+  'release',
+] as const;
+export type SessionChange = (typeof SESSION_CHANGES)[number];

@@ -1,0 +1,32 @@
+import type { Logger } from '../observe/logs.js';
+import type { Clock } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+import type { Registry } from '../ports/registry.js';
+import type { Rounds } from '../ports/rounds.js';
+import type { Runtime } from '../ports/runtime.js';
+import type { SessionFiles } from '../ports/session-files.js';
+
+/** What the use cases of this room work on. */
+export interface Desk {
+  readonly registry: Registry;
+  readonly files: SessionFiles;
+  /** null: no daemon runs; what is accepted waits for the next start or sweep. */
+  readonly rounds: Rounds | null;
+  /** What may be asked of the containers; null: nothing can be asked from here. */
+  readonly runtime: RuntimeQuestions | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: DeskSettings;
+  readonly log: Logger;
+  /** Ends the daemon in an orderly way once answers under way are sent; nothing where none runs. */
+  requestStop(): void;
+}
+
+export type RuntimeQuestions = Pick<Runtime, 'kind' | 'list' | 'logs'>;
+
+export interface DeskSettings {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Largest content of a message, as JSON text in UTF-8. */
+  readonly messageMaxBytes: number;
+}

@@ -1,0 +1,35 @@
+import { findAddress, isName, NAME_RULE } from '../protocol/address.js';
+import type { AddressParts } from '../protocol/address.js';
+import { NightporterError } from '../protocol/errors.js';
+import { parseInstant } from '../protocol/times.js';
+
+/** @throws NightporterError `usage` */
+export function requireAddress(text: string): AddressParts {
+  const parts = findAddress(text);
+  if (parts !== undefined) return parts;
+  throw new NightporterError(
+    'usage',
+    `${quoted(text)} is no session address: write group/session, each part ${NAME_RULE}`,
+  );
+}
+
+/** @throws NightporterError `usage` */
+export function requireName(text: string, what: string): string {
+  if (isName(text)) return text;
+  throw new NightporterError('usage', `${quoted(text)} is no ${what}: it must be ${NAME_RULE}`);
+}
+
+/** @returns epoch milliseconds. @throws NightporterError `usage` */
+export function requireInstant(text: string, what: string): number {
+  const instant = parseInstant(text);
+  if (instant !== undefined) return instant;
+  throw new NightporterError(
+    'usage',
+    `${quoted(text)} is no time for ${what}: write it like 2030-01-31T08:30:00Z or "2030-01-31 08:30" (UTC where no zone is given)`,
+  );
+}
+
+/** What someone typed, short and on one line. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+}
