@@ -29,7 +29,7 @@ export interface Registry {
   recordLook(session: SessionAddress, facts: LookFacts): void;
   /** A hint that something of this session may be due; only ever lowers `nextDueAtMs`. */
   lowerNextDue(session: SessionAddress, dueAtMs: number): void;
-  /** The row and all that depends on it; the caller deletes the folder afterwards. */
+  /** The row and all that depends on it, open notices too; the caller deletes the folder afterwards. */
   deleteSession(session: SessionAddress): void;
 
   // --- spool
@@ -43,15 +43,23 @@ export interface Registry {
   };
   /** Oldest first. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
-  /** They are in inbound.db: removes them from the spool. */
+  /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
 
   // --- what the round looks at
-  /** Active, not quarantined sessions with spooled messages, unfinished claims, or `nextDueAtMs` <= now; by due time. */
+  /**
+   * Not quarantined sessions that are active with `nextDueAtMs` <= now, active or suspended with spooled messages, or of
+   * any status with unfinished claims. Claims without a due time first, then the longest due, then what is only spooled.
+   */
   dueSessions(nowMs: number, limit: number): readonly SessionAddress[];
+  /** Active, not quarantined sessions with `afterMs` < `nextDueAtMs` <= `untilMs`; by due time. */
+  dueBetween(afterMs: number, untilMs: number, limit: number): readonly SessionAddress[];
   /** The earliest `nextDueAtMs` after now of an active, not quarantined session. */
   nextDueAfter(nowMs: number): number | undefined;
-  /** The next `limit` sessions in address order after `after` (wraps by undefined), with their signatures: the drift check. */
+  /**
+   * The next `limit` sessions that are neither closed nor quarantined, in address order after `after` (wraps by
+   * undefined), with their signatures: the drift check.
+   */
   slice(
     after: SessionAddress | undefined,
     limit: number,
@@ -124,6 +132,8 @@ export interface SessionRecord {
   readonly closeReason: string | null;
   readonly epoch: Epoch;
   readonly nextDueAtMs: number | null;
+  /** Changes with everything that lowers `nextDueAtMs`: to be handed back in `LookFacts`. */
+  readonly dueMark: number;
   readonly quarantine: Quarantine | null;
   readonly heldSinceMs: number | null;
   readonly signature: string | null;
@@ -148,6 +158,11 @@ export interface LookFacts {
   readonly counts: MessageCounts;
   /** null: nothing waits. May be earlier than the truth, never later. */
   readonly nextDueAtMs: number | null;
+  /**
+   * The record's `dueMark` from before the look: if something lowered `nextDueAtMs` since, the earlier of both is kept.
+   * Without it `nextDueAtMs` is set as it is, and a hint that came during the look may be lost.
+   */
+  readonly dueMark?: number | undefined;
   readonly signature: string | null;
   readonly lastActiveMs: number | null;
 }

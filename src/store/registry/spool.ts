@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { LOWER_NEXT_DUE, SESSION_STATUSES, foldAddress } from './sessions.js';
+import { RowReader } from './rows.js';
+import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/registry.js';
+import type { NewMessage } from '../../ports/session-files.js';
+import type { Connection } from './connection.js';
+
+type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'unspool'>;
+type AcceptAllResult = ReturnType<Registry['acceptAll']>;
+
+export function spool(connection: Connection): Spool {
+  const selectHash = connection.prepare('SELECT content_hash FROM accepted WHERE session = ? AND id = ?');
+  const selectStatus = connection.prepare('SELECT status FROM sessions WHERE address = ?');
+  const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ?');
+  const insertSession = connection.prepare('INSERT INTO sessions (address, folded, created_at) VALUES (?, ?, ?)');
+  const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
+  const insert = connection.prepare(
+    `INSERT INTO spool (session, id, kind, timestamp_at, process_after, trigger, on_wake, content, recurrence,
+       series_id, timezone, occurrence_at, accepted_at)
+     VALUES (@session, @id, @kind, @timestampAt, @processAfter, @trigger, @onWake, @content, @recurrence,
+       @seriesId, @timezone, @occurrenceAt, @acceptedAt)`,
+  );
+  const touch = connection.prepare(
+    'UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at) WHERE address = @address',
+  );
+  const lower = connection.prepare(LOWER_NEXT_DUE);
+  const select = connection.prepare('SELECT * FROM spool WHERE session = ? ORDER BY sequence LIMIT ?');
+  const remove = connection.prepare(
+    'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
+  );
+
+  const findRefusal = ({ session, message }: AcceptedMessage): AcceptResult | undefined => {
+    const hash = selectHash.get(session, message.id);
+    if (hash !== undefined) {
+      const isSame = new RowReader('accepted', hash).bytes('content_hash').equals(contentHash(message));
+      return { kind: isSame ? 'duplicate' : 'conflict' };
+    }
+    const row = selectStatus.get(session);
+    if (row !== undefined) {
+      const isClosed = new RowReader('sessions', row).oneOf('status', SESSION_STATUSES) === 'closed';
+      return isClosed ? { kind: 'session_closed' } : undefined;
+    }
+    const twin = selectTwin.get(foldAddress(session));
+    if (twin === undefined) return undefined;
+    return { kind: 'case_twin', other: new RowReader('sessions', twin).address('address').address };
+  };
+
+  /** In a transaction; writes nothing unless it answers `accepted`. */
+  const place = (entry: AcceptedMessage): AcceptResult => {
+    const refusal = findRefusal(entry);
+    if (refusal !== undefined) return refusal;
+    const { session, message, acceptedAtMs } = entry;
+    if (selectStatus.get(session) === undefined) insertSession.run(session, foldAddress(session), acceptedAtMs);
+    insertHash.run(session, message.id, contentHash(message));
+    insert.run(spoolRow(entry));
+    touch.run({ address: session, at: acceptedAtMs });
+    if (message.trigger) lower.run({ address: session, dueAt: message.processAfterMs ?? acceptedAtMs });
+    return { kind: 'accepted' };
+  };
+
+  return {
+    accept: (message) => connection.write(() => place(message)),
+    acceptAll: (messages) => placeAll(connection, messages, place),
+
+    spooled: (session, limit) => connection.read(() => select.all(session, limit).map(messageOf)),
+
+    unspool: (session, messages) => {
+      connection.write(() => {
+        let dueAtMs = Infinity;
+        for (const id of messages) {
+          const row = remove.get(session, id);
+          if (row === undefined) continue;
+          const cells = new RowReader('spool', row);
+          if (cells.flag('trigger')) dueAtMs = Math.min(dueAtMs, cells.integer('due_at'));
+        }
+        // A look from before the delivery may have found nothing due since these were accepted.
+        if (dueAtMs !== Infinity) lower.run({ address: session, dueAt: dueAtMs });
+      });
+    },
+  };
+}
+
+/** Carries the answer out of a transaction that is rolled back. */
+class Refused extends Error {
+  readonly result: AcceptAllResult;
+  constructor(result: AcceptAllResult) {
+    super('refused');
+    this.result = result;
+  }
+}
+
+function placeAll(
+  connection: Connection,
+  messages: readonly AcceptedMessage[],
+  place: (entry: AcceptedMessage) => AcceptResult,
+): AcceptAllResult {
+  try {
+    return connection.write(() => {
+      const results = messages.map((entry, index) => ({ index, result: place(entry) }));
+      const refused = results.filter(({ result }) => result.kind !== 'accepted' && result.kind !== 'duplicate');
+      const duplicates = results.filter(({ result }) => result.kind === 'duplicate').length;
+      if (refused.length > 0) throw new Refused({ refused, accepted: 0, duplicates });
+      return { refused, accepted: results.length - duplicates, duplicates };
+    });
+  } catch (error) {
+    if (error instanceof Refused) return error.result;
+    throw error;
+  }
+}
+
+/** Of all that makes two messages the same one; not of when they were written. */
+function contentHash(message: NewMessage): Buffer {
+  const parts = [
+    message.kind,
+    message.content,
+    message.processAfterMs,
+    message.trigger,
+    message.onWake,
+    message.recurrence,
+    message.seriesId,
+    message.timezone,
+    message.occurrenceMs,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest();
+}
+
+function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<string, string | number | null> {
+  return {
+    session,
+    id: message.id,
+    kind: message.kind,
+    timestampAt: message.timestampMs,
+    processAfter: message.processAfterMs,
+    trigger: message.trigger ? 1 : 0,
+    onWake: message.onWake ? 1 : 0,
+    content: message.content,
+    recurrence: message.recurrence,
+    seriesId: message.seriesId,
+    timezone: message.timezone,
+    occurrenceAt: message.occurrenceMs,
+    acceptedAt: acceptedAtMs,
+  };
+}
+
+function messageOf(row: unknown): NewMessage {
+  const cells = new RowReader('spool', row);
+  return {
+    id: cells.messageId('id'),
+    kind: cells.text('kind'),
+    timestampMs: cells.integer('timestamp_at'),
+    processAfterMs: cells.integerOrNull('process_after'),
+    trigger: cells.flag('trigger'),
+    onWake: cells.flag('on_wake'),
+    content: cells.text('content'),
+    recurrence: cells.textOrNull('recurrence'),
+    seriesId: cells.textOrNull('series_id'),
+    timezone: cells.textOrNull('timezone'),
+    occurrenceMs: cells.integerOrNull('occurrence_at'),
+  };
+}
