@@ -83,7 +83,9 @@ export type Action =
         | 'runtime_unknown'
         | 'in_flight'
         | 'files_busy'
-        | 'staleness_waits';
+        | 'staleness_waits'
+        /** What has to be done needs the container gone, and it still holds a claim. */
+        | 'turn_running';
       readonly untilMs: number | null;
       readonly detail: string;
     };

@@ -22,6 +22,9 @@ export interface SessionObservation {
 
 export interface LastEnd {
   readonly stopReason: StopReason | null;
+  /** Where the runtime knows; only named in the errors of messages. */
+  readonly exitCode?: number | null;
+  readonly oomKilled?: boolean;
 }
 
 export type ContainerFacts =
@@ -53,6 +56,6 @@ export type FilesObservation =
 export interface PassContext {
   readonly nowMs: number;
   readonly monotonicMs: number;
-  /** Why stops for staleness wait this round; null: they do not. */
-  readonly stalenessWaits: 'mass_stale' | 'late_round' | 'clock_jump' | null;
+  /** Why stops for staleness wait; null: they do not. `between_rounds`: a look on a hint, only rounds judge staleness. */
+  readonly stalenessWaits: 'mass_stale' | 'late_round' | 'clock_jump' | 'between_rounds' | null;
 }

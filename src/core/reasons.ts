@@ -9,3 +9,19 @@ export type HostReason =
 export type StopReason = CauseReason | HostReason;
 
 export type HoldReason = 'fruitless_starts' | 'settled_failures' | 'oom_kills';
+
+const HOST_REASONS: readonly StopReason[] = [
+  'idle',
+  'yielded',
+  'recycled',
+  'drained',
+  'replaced',
+  'suspended',
+  'closed',
+  'orphan',
+  'engine_restart',
+] satisfies readonly HostReason[];
+
+export function isHostReason(reason: StopReason): boolean {
+  return HOST_REASONS.includes(reason);
+}

@@ -1,0 +1,43 @@
+import { isAckOfAttempt } from '../protocol/rows.js';
+import type { AckRow } from '../protocol/rows.js';
+import { isAtOrAfter } from '../protocol/times.js';
+import type { ClaimRef } from './action.js';
+import type { AckedMessage, FilesFacts } from './facts.js';
+
+/** One run of a container, as far as claims need to know it. */
+export interface Incarnation {
+  readonly epoch: number;
+  readonly startedAtMs: number;
+}
+
+export function isClaim({ message, ack }: AckedMessage): boolean {
+  return ack.status === 'processing' && isAckOfAttempt(message, ack);
+}
+
+/** The row exactly as it was seen, so that nothing newer is deleted in its place. */
+export function claimRef(ack: AckRow): ClaimRef {
+  return { messageId: ack.messageId, statusChanged: ack.statusChanged, attempt: ack.attempt };
+}
+
+/** What names a claim within its incarnation; a runner that refreshes the row's time keeps its claim's age. */
+export function claimKey({ message, ack }: AckedMessage): string {
+  return `${message.id} ${ack.attempt ?? message.attempt}`;
+}
+
+/**
+ * `settled_claim` of a claim that is counted. `attempt` is the claim's own, null where the runner knows none: the
+ * message's would not do, counting raises it.
+ */
+export function claimMark(epoch: number, attempt: number | null, statusChanged: string): string {
+  return `${epoch}:${attempt ?? '-'}:${statusChanged}`;
+}
+
+/** The claims that a running incarnation holds; what older ones left behind says nothing about it. */
+export function heldClaims(facts: FilesFacts, running: Incarnation): readonly AckedMessage[] {
+  return facts.acked.filter((acked) => isClaim(acked) && isOfIncarnation(acked.ack, running));
+}
+
+function isOfIncarnation(ack: AckRow, running: Incarnation): boolean {
+  if (ack.incarnation !== null) return ack.incarnation >= running.epoch;
+  return ack.statusChangedMs === undefined || isAtOrAfter(ack.statusChanged, running.startedAtMs);
+}

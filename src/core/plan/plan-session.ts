@@ -1,0 +1,130 @@
+import type { Action } from '../action.js';
+import type { FilesFacts } from '../facts.js';
+import { guardAfterMessages } from '../guard.js';
+import type { GuardState } from '../guard.js';
+import type { ContainerFacts, FilesObservation, PassContext, SessionObservation } from '../observation.js';
+import type { Policy } from '../policy.js';
+import { planHostStop } from './host-stop.js';
+import { planJudge } from './judge.js';
+import type { Running } from './judge.js';
+import { planSettle } from './settle.js';
+import { planSync } from './sync.js';
+import { planWake } from './wake.js';
+
+type Read = Extract<FilesObservation, { readonly kind: 'read' }>;
+type Busy = Extract<FilesObservation, { readonly kind: 'busy' }>;
+type Corrupt = Extract<FilesObservation, { readonly kind: 'corrupt' }>;
+
+/** What to do about one session, in this order: sync, settle, stop, wake; `wait` actions say what is not done and why. */
+export function planSession(observation: SessionObservation, policy: Policy, context: PassContext): Action[] {
+  const { container, files } = observation;
+  if (observation.quarantined) return planQuarantined(container);
+  switch (files.kind) {
+    case 'read':
+      return planRead(observation, files, policy, context);
+    case 'busy':
+      return planBusy(container, files, policy, context);
+    case 'hostile':
+      return [
+        { kind: 'quarantine', reason: 'hostile', file: files.file, detail: files.detail },
+        ...(container.kind === 'running' ? [stopHostile(`${files.file}: ${files.detail}`)] : []),
+      ];
+    case 'corrupt':
+      return planCorrupt(container, files);
+    case 'unread':
+      return [];
+  }
+}
+
+function planRead(observation: SessionObservation, files: Read, policy: Policy, context: PassContext): Action[] {
+  const { container, blocked } = observation;
+  const { facts } = files;
+  const { nowMs } = context;
+  const noneRuns = container.kind === 'none' && !blocked;
+  const sync = planSync(facts, noneRuns, policy, nowMs);
+  const messages = [...sync.actions, ...(noneRuns ? planSettle(facts, observation, policy, nowMs) : [])];
+  const guard = guardAfter(observation.guard, messages, nowMs);
+  const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
+  return [
+    ...messages,
+    ...(isNewlyHeld ? [HOLD] : []),
+    ...(container.kind === 'running'
+      ? planStop(observation, container, files, sync.rearmWaits, policy, context)
+      : planWake(observation, dueSinceMs(facts, messages, nowMs), guard, policy, nowMs)),
+  ];
+}
+
+/** What its messages did to a session; holds for starts and for memory are the business of the incarnation's end. */
+const HOLD: Action = { kind: 'hold', reason: 'settled_failures' };
+
+/** A stop for cause goes before one for the host's reasons; what waits is said only where nothing stops it. */
+function planStop(
+  observation: SessionObservation,
+  running: Running,
+  { facts, memory }: Read,
+  rearmWaits: boolean,
+  policy: Policy,
+  context: PassContext,
+): readonly Action[] {
+  const judged = planJudge(running, facts, memory, policy, context);
+  const wanted = planHostStop(observation, running, facts, memory, rearmWaits);
+  const stop = [...judged, ...wanted].find(({ kind }) => kind === 'stop');
+  return stop === undefined ? [...judged, ...wanted] : [stop];
+}
+
+function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: number): GuardState {
+  const completed = messages.filter(({ kind }) => kind === 'complete').length;
+  const settledFailed = messages.filter((action) => action.kind === 'fail' && action.by === 'settle').length;
+  return guardAfterMessages(guard, { completed, settledFailed }, nowMs);
+}
+
+/** Since when work is due, with what these actions make due again at once. */
+function dueSinceMs(facts: FilesFacts, messages: readonly Action[], nowMs: number): number | null {
+  const wakes = new Set(
+    facts.acked
+      .filter(({ message }) => message.status === 'pending' && message.trigger)
+      .map(({ message }) => message.id),
+  );
+  const returned = messages.flatMap((action) =>
+    action.kind === 'retry' && action.dueAtMs <= nowMs && wakes.has(action.messageId) ? [action.dueAtMs] : [],
+  );
+  const due = [...returned, ...(facts.due.oldestDueAtMs === null ? [] : [facts.due.oldestDueAtMs])];
+  return due.length === 0 ? null : Math.min(...due);
+}
+
+function planQuarantined(container: ContainerFacts): Action[] {
+  if (container.kind === 'running') return [stopHostile('the session is quarantined')];
+  return [{ kind: 'wait', reason: 'quarantined', untilMs: null, detail: 'until an operator releases it' }];
+}
+
+/**
+ * A lock is timed by the monotonic clock alone, and so is not excused by a start in the future, as a clock that was set
+ * back leaves it.
+ */
+function planBusy(container: ContainerFacts, files: Busy, policy: Policy, { nowMs }: PassContext): Action[] {
+  if (container.kind === 'running' && files.forMs > policy.lockedStopMs) {
+    const ageMs = nowMs - container.startedAtMs;
+    const isInGrace = ageMs >= 0 && ageMs <= policy.startGraceMs;
+    const detail = `its files are locked for ${files.forMs} ms: ${files.detail}`;
+    if (!isInGrace) return [{ kind: 'stop', reason: 'locked', detail }];
+  }
+  return [{ kind: 'wait', reason: 'files_busy', untilMs: null, detail: files.detail }];
+}
+
+function planCorrupt(container: ContainerFacts, files: Corrupt): Action[] {
+  const detail = `${files.file}: ${files.detail}`;
+  switch (container.kind) {
+    case 'running':
+      return [{ kind: 'stop', reason: 'corrupt', detail }];
+    case 'none':
+      return [{ kind: 'replace_file', reason: 'corrupt', file: files.file, detail: files.detail }];
+    case 'unknown':
+      return [{ kind: 'wait', reason: 'runtime_unknown', untilMs: null, detail }];
+    case 'in_flight':
+      return [{ kind: 'wait', reason: 'in_flight', untilMs: null, detail }];
+  }
+}
+
+function stopHostile(detail: string): Action {
+  return { kind: 'stop', reason: 'hostile', detail };
+}

@@ -1,0 +1,106 @@
+import { isAckOfAttempt } from '../../protocol/rows.js';
+import type { MessageChange, MessageRow } from '../../protocol/rows.js';
+import type { Action, ClaimRef } from '../action.js';
+import { retryDelayMs } from '../backoff.js';
+import { claimMark, claimRef } from '../claims.js';
+import type { AckedMessage, FilesFacts } from '../facts.js';
+import type { LastEnd } from '../observation.js';
+import type { Policy } from '../policy.js';
+import { isHostReason } from '../reasons.js';
+
+/** The incarnation that is gone; `lastEnd` null: how it ended is not known. */
+export interface Gone {
+  readonly epoch: number;
+  readonly lastEnd: LastEnd | null;
+}
+
+/**
+ * Resolves every claim that an incarnation left behind. Only when no container runs. Every change carries the mark of
+ * its claim, so that a crash before the claim's row is deleted does not count it again.
+ */
+export function planSettle(facts: FilesFacts, gone: Gone, policy: Policy, nowMs: number): readonly Action[] {
+  const claims = facts.acked.filter(({ ack }) => ack.status === 'processing');
+  return [
+    ...claims.map((claim) => settled(claim, gone, policy, nowMs)),
+    ...facts.strayClaims.map((ack) => forgotten(claimRef(ack), 'no_such_message')),
+    ...facts.marksToClear.map((messageId): Action => ({ kind: 'clear', reason: 'claim_row_gone', messageId })),
+  ];
+}
+
+function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number): Action {
+  const { message, ack } = claim;
+  const ref = claimRef(ack);
+  const mark = claimMark(gone.epoch, ack.attempt, ack.statusChanged);
+  if (message.settledClaim === mark) return forgotten(ref, 'already_counted');
+  if (!isAckOfAttempt(message, ack)) return forgotten(ref, 'older_attempt');
+  if (policy.foreignAnswered === 'complete' && ack.attempt === null && claim.answered) {
+    const set = { status: 'completed', finishedAtMs: nowMs, error: null, errorClass: null } as const;
+    const change = changeOf(message, { ...set, settledClaim: mark });
+    return { kind: 'complete', reason: 'answered', by: 'settle', messageId: message.id, change, claim: ref };
+  }
+  const stopReason = gone.lastEnd?.stopReason ?? null;
+  if (stopReason !== null && isHostReason(stopReason)) return returned(message, ref, mark, nowMs);
+  const error = `the turn did not end: ${describeEnd(gone.lastEnd)}`;
+  const spent = spendTry(message, error, policy, nowMs);
+  const change = { ...spent.change, set: { ...spent.change.set, settledClaim: mark } };
+  const base = { by: 'settle', messageId: message.id, change, claim: ref } as const;
+  if (spent.dueAtMs === null) return { ...base, kind: 'fail', reason: 'tries_spent' };
+  return { ...base, kind: 'retry', reason: 'unfinished_turn', dueAtMs: spent.dueAtMs, dropAck: false };
+}
+
+/** The host ended the turn: the message goes back as if it had not been claimed. */
+function returned(message: MessageRow, claim: ClaimRef, mark: string, nowMs: number): Action {
+  const set = { attempt: message.attempt + 1, processAfterMs: nowMs, settledClaim: mark };
+  return {
+    kind: 'retry',
+    reason: 'host_ended_turn',
+    by: 'settle',
+    messageId: message.id,
+    dueAtMs: nowMs,
+    change: changeOf(message, set),
+    claim,
+    dropAck: false,
+  };
+}
+
+function forgotten(claim: ClaimRef, reason: 'already_counted' | 'older_attempt' | 'no_such_message'): Action {
+  return { kind: 'forget', reason, claim };
+}
+
+/**
+ * What becomes of the unfinished messages of a session whose corrupt file was replaced, claims and all: those that may
+ * have been claimed are tried again with one try spent; what is not due yet, or paused, stays as it is.
+ */
+export function planReplaced(unfinished: readonly MessageRow[], policy: Policy, nowMs: number): MessageChange[] {
+  return unfinished
+    .filter((message) => message.status === 'pending' && (message.processAfterMs ?? nowMs) <= nowMs)
+    .map((message) => spendTry(message, 'its session lost a corrupt file', policy, nowMs).change);
+}
+
+/** `dueAtMs` null: there is no try left. */
+function spendTry(
+  message: MessageRow,
+  error: string,
+  policy: Policy,
+  nowMs: number,
+): { readonly dueAtMs: number | null; readonly change: MessageChange } {
+  if (message.tries >= policy.maxTries) {
+    const set = { status: 'failed', finishedAtMs: nowMs, error, errorClass: 'tries_spent' } as const;
+    return { dueAtMs: null, change: changeOf(message, set) };
+  }
+  const dueAtMs = nowMs + retryDelayMs(message.tries, policy);
+  const set = { tries: message.tries + 1, attempt: message.attempt + 1, processAfterMs: dueAtMs, error };
+  return { dueAtMs, change: changeOf(message, set) };
+}
+
+function describeEnd(end: LastEnd | null): string {
+  if (end === null) return 'its container is gone';
+  if (end.stopReason !== null) return `its container was stopped (${end.stopReason})`;
+  if (end.oomKilled === true) return 'its container was killed out of memory';
+  const exitCode = end.exitCode ?? null;
+  return exitCode === null ? 'its container ended' : `its container ended with exit code ${exitCode}`;
+}
+
+function changeOf(message: MessageRow, set: MessageChange['set']): MessageChange {
+  return { id: message.id, expect: { attempt: message.attempt, tries: message.tries }, set };
+}
