@@ -52,12 +52,6 @@ export const HOST_SETTINGS = z.object({
     max: 100_000,
     default: 1000,
   }),
-  LOG_LEVEL: choice({
-    section: ROUND,
-    text: 'Least severe log line that is written to stderr.',
-    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-    default: 'info',
-  }),
   GUARD_MAX_RESTARTS: count({
     section: RETRY,
     text: 'Restarts (1, 2, 4 s apart) after a first start that ended before it claimed anything; then the session is held.',
@@ -137,6 +131,7 @@ export const HOST_SETTINGS = z.object({
     text: 'Image that the runner image is built on.',
     pattern: /^[a-z0-9][a-zA-Z0-9._/:@-]{0,254}$/,
     allowed: 'the name of an image, such as node:20-bookworm-slim',
+    range: 'an image',
     default: 'node:20-bookworm-slim',
   }),
   RUNTIME_DEADLINE_MS: duration({
@@ -164,6 +159,12 @@ export const HOST_SETTINGS = z.object({
     min: 0,
     max: 7 * DAY,
     default: 5 * MINUTE,
+  }),
+  LOG_LEVEL: choice({
+    section: ENGINE,
+    text: 'Least severe log line that is written to stderr.',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
   }),
   STALE_ACTIVE: choice({
     section: ENGINE,
@@ -222,6 +223,7 @@ export const GROUP_SETTINGS = z.object({
     text: 'Longest turn.',
     min: 50,
     max: 30 * DAY,
+    unset: 'off',
     shown: 'off',
   }),
   COMMAND_OUTPUT_IS_PROGRESS: yesNo({
@@ -262,6 +264,7 @@ export const GROUP_SETTINGS = z.object({
     text: 'Interval at which runners are asked to touch their heartbeat.',
     min: 10,
     max: DAY,
+    unset: 'auto',
     shown: '10 s, or less: a sixth of STALE_THRESHOLD_MS or ABSOLUTE_CEILING_MS',
   }),
   MAX_TRIES: count({
@@ -289,6 +292,7 @@ export const GROUP_SETTINGS = z.object({
     text: 'What does the work of a session: echo, command, or what the runner in the image knows besides.',
     pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
     allowed: 'a name of 1 to 128 of A-Z a-z 0-9 _ . -',
+    range: 'a name',
     default: 'echo',
   }),
   COMMAND: command({
@@ -300,6 +304,7 @@ export const GROUP_SETTINGS = z.object({
     text: 'Image of the containers; sessions with one never run on the process runtime.',
     pattern: /^[a-z0-9][a-zA-Z0-9._/:@-]{0,254}$/,
     allowed: 'the name of an image, such as registry.example/agent:1.2',
+    range: 'an image',
     shown: 'the runner image',
   }),
   ENVIRONMENT: environment({
@@ -311,6 +316,7 @@ export const GROUP_SETTINGS = z.object({
     text: 'Network of the containers: none, bridge or the name of one (docker only).',
     pattern: /^(?!host$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
     allowed: 'none, bridge or the name of a network; not host',
+    range: 'a network, not `host`',
     default: 'bridge',
   }),
   MEMORY_BYTES: bytes({

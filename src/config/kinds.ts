@@ -8,8 +8,10 @@ export interface SettingFacts {
   readonly text: string;
   /** For people: `milliseconds`, `bytes`, ... */
   readonly unit: string;
-  /** What is allowed: finishes the sentence "must be ...". */
+  /** Finishes the sentence "must be ...". */
   readonly allowed: string;
+  /** The same in short, for a table. */
+  readonly range: string;
   /** The default as people write it. */
   readonly shown: string;
   /** Its value is never printed: it may hold secrets. */
@@ -55,16 +57,16 @@ function readNumber(found: unknown): number | undefined {
   return Number(found.trim().replaceAll('_', ''));
 }
 
-function isOff(found: unknown): boolean {
-  return found === null || found === false || (typeof found === 'string' && /^(off|none|null)$/i.test(found.trim()));
-}
-
 function oneOf(choices: readonly string[]): string {
   return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
 }
 
-function durationRule({ min, max }: Range): string {
-  return `a duration from ${formatDuration(min)} to ${formatDuration(max)} (milliseconds, or text such as 90s, 10m, 2h)`;
+function durationRange({ min, max }: Range): string {
+  return `${formatDuration(min)} to ${formatDuration(max)}`;
+}
+
+function durationRule(range: Range): string {
+  return `a duration from ${durationRange(range)} (milliseconds, or text such as 90s, 10m, 2h)`;
 }
 
 export function duration({ section, text, min, max, ...rest }: About & Range & { readonly default: number }) {
@@ -73,18 +75,31 @@ export function duration({ section, text, min, max, ...rest }: About & Range & {
     text,
     unit: 'milliseconds',
     allowed: durationRule({ min, max }),
+    range: durationRange({ min, max }),
     shown: formatDuration(rest.default),
     secret: false,
   });
 }
 
-/** A duration that may be left out; `shown` says what happens then. */
-export function optionalDuration({ section, text, min, max, shown }: About & Range & { readonly shown: string }) {
-  return kind<number | null>((found) => (isOff(found) ? null : within({ min, max }, parseDuration(found))), null, {
+/** A duration that may be left out, by leaving it away or by the word `unset`; `shown` says what happens then. */
+export function optionalDuration({
+  section,
+  text,
+  min,
+  max,
+  unset,
+  shown,
+}: About & Range & { readonly unset: 'off' | 'auto'; readonly shown: string }) {
+  const isUnset = (found: unknown): boolean => found === null || (unset === 'off' && found === false);
+  const isWord = (found: unknown): boolean => typeof found === 'string' && found.trim().toLowerCase() === unset;
+  const read = (found: unknown): number | null | undefined =>
+    isUnset(found) || isWord(found) ? null : within({ min, max }, parseDuration(found));
+  return kind(read, null, {
     section,
     text,
     unit: 'milliseconds',
-    allowed: `${durationRule({ min, max })}, or off`,
+    allowed: `${durationRule({ min, max })}, or ${unset}`,
+    range: `${durationRange({ min, max })}, or ${unset}`,
     shown,
     secret: false,
   });
@@ -96,6 +111,7 @@ export function bytes({ section, text, min, max, ...rest }: About & Range & { re
     text,
     unit: 'bytes',
     allowed: `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or text such as 512MiB, 2GiB)`,
+    range: `${formatBytes(min)} to ${formatBytes(max)}`,
     shown: formatBytes(rest.default),
     secret: false,
   });
@@ -107,6 +123,7 @@ export function count({ section, text, min, max, ...rest }: About & Range & { re
     text,
     unit: 'count',
     allowed: `a whole number from ${min} to ${max}`,
+    range: `${min} to ${max}`,
     shown: String(rest.default),
     secret: false,
   });
@@ -118,6 +135,7 @@ export function cores({ section, text, min, max, ...rest }: About & Range & { re
     text,
     unit: 'cores',
     allowed: `a number from ${min} to ${max}`,
+    range: `${min} to ${max}`,
     shown: String(rest.default),
     secret: false,
   });
@@ -134,6 +152,7 @@ export function days({ section, text, max, ...rest }: About & { readonly max: nu
     text,
     unit: 'days',
     allowed: `a number of days from 0 (kept for ever) to ${max}`,
+    range: `0 (for ever) to ${max} days`,
     shown: String(rest.default),
     secret: false,
   });
@@ -148,7 +167,15 @@ export function choice<const T extends string>({
   return kind(
     (found) => (typeof found === 'string' ? choices.find((known) => known === found.trim().toLowerCase()) : undefined),
     rest.default,
-    { section, text, unit: 'choice', allowed: oneOf(choices), shown: rest.default, secret: false },
+    {
+      section,
+      text,
+      unit: 'choice',
+      allowed: oneOf(choices),
+      range: oneOf(choices),
+      shown: rest.default,
+      secret: false,
+    },
   );
 }
 
@@ -160,36 +187,47 @@ export function yesNo({ section, text, ...rest }: About & { readonly default: bo
     return ['no', 'false', 'off', '0'].includes(word) ? false : undefined;
   };
   const shown = rest.default ? 'yes' : 'no';
-  return kind(read, rest.default, { section, text, unit: 'yes or no', allowed: 'yes or no', shown, secret: false });
+  return kind(read, rest.default, {
+    section,
+    text,
+    unit: 'yes or no',
+    allowed: 'yes or no',
+    range: 'yes or no',
+    shown,
+    secret: false,
+  });
 }
 
 interface Word extends About {
   readonly pattern: RegExp;
   readonly allowed: string;
+  readonly range: string;
 }
 
 function readWord(found: unknown, pattern: RegExp): string | undefined {
   return typeof found === 'string' && pattern.test(found.trim()) ? found.trim() : undefined;
 }
 
-export function word({ section, text, pattern, allowed, ...rest }: Word & { readonly default: string }) {
+export function word({ section, text, pattern, allowed, range, ...rest }: Word & { readonly default: string }) {
   return kind((found) => readWord(found, pattern), rest.default, {
     section,
     text,
     unit: 'text',
     allowed,
+    range,
     shown: rest.default,
     secret: false,
   });
 }
 
 /** A word that may be left out; `shown` says what happens then. */
-export function optionalWord({ section, text, pattern, allowed, shown }: Word & { readonly shown: string }) {
+export function optionalWord({ section, text, pattern, allowed, range, shown }: Word & { readonly shown: string }) {
   return kind<string | null>((found) => (found === null ? null : readWord(found, pattern)), null, {
     section,
     text,
     unit: 'text',
     allowed,
+    range,
     shown,
     secret: false,
   });

@@ -36,6 +36,7 @@ export function command({ section, text }: About) {
     text,
     unit: 'list of texts',
     allowed: 'a list of texts, the program first, or one line without shell operators',
+    range: 'a list of texts, or one line',
     shown: 'none',
     secret: true,
   });
@@ -73,6 +74,7 @@ export function environment({ section, text }: About) {
       text,
       unit: 'list of variables',
       allowed: 'a list of NAME (from the daemon) or NAME=value, or a mapping, none of them NIGHTPORTER_...',
+      range: '`NAME`, `NAME=value`',
       shown: 'none',
       secret: true,
     },

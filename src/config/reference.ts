@@ -1,0 +1,88 @@
+import type { GroupSettings, SettingName, Settings } from '../config.js';
+import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
+import type { SettingFacts } from './kinds.js';
+import { FACTS } from './kinds.js';
+import { formatBytes, formatDuration } from './units.js';
+
+/** A setting and what it is now, as `config` prints it. Values that may hold secrets are masked. */
+export interface SettingRow {
+  /** `MAX_TRIES`, or `groups.<name>.MAX_TRIES` where a group has its own. */
+  readonly name: string;
+  /** Milliseconds, bytes, ...: `unit`. */
+  readonly value: unknown;
+  readonly unit: string;
+  /** The value as people write it. */
+  readonly shown: string;
+  /** `default`, or the place where it was set. */
+  readonly source: string;
+}
+
+const SCHEMAS = { ...HOST_SETTINGS.shape, ...GROUP_SETTINGS.shape };
+const NAMES = Object.keys(SCHEMAS) as SettingName[];
+const PER_GROUP: ReadonlySet<string> = new Set(Object.keys(GROUP_SETTINGS.shape));
+
+/** Every setting with its value and where that came from, then what groups have of their own. */
+export function describeSettings(settings: Settings): readonly SettingRow[] {
+  const rows = NAMES.map((name) => rowOf(name, name, settings, settings.sources.get(name)));
+  for (const [group, own] of settings.groups) {
+    for (const name of NAMES) {
+      const full = `groups.${group}.${name}`;
+      const source = settings.sources.get(full);
+      if (source !== undefined) rows.push(rowOf(full, name, own, source));
+    }
+  }
+  return rows;
+}
+
+function rowOf(fullName: string, name: SettingName, from: GroupSettings, source: string | undefined): SettingRow {
+  const facts = factsOf(name);
+  const found = Object.entries(from).find(([field]) => field === fieldOf(name))?.[1] as unknown;
+  const value = facts.secret ? mask(found) : found;
+  return { name: fullName, value, unit: facts.unit, shown: show(value, facts), source: source ?? 'default' };
+}
+
+/** Of a command its program, of variables their names: the rest may be secret. */
+function mask(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((word: unknown, index) => (index === 0 ? word : '***'));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, fixed]) => [name, fixed === null ? null : '***']));
+}
+
+function show(value: unknown, facts: SettingFacts): string {
+  if (value === null) return facts.shown;
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value !== 'number') return typeof value === 'string' ? value : JSON.stringify(value);
+  if (facts.unit === 'milliseconds') return formatDuration(value);
+  return facts.unit === 'bytes' ? formatBytes(value) : String(value);
+}
+
+function factsOf(name: SettingName): SettingFacts {
+  const facts = FACTS.get(SCHEMAS[name]);
+  if (facts === undefined) throw new Error(`${name} has no description`);
+  return facts;
+}
+
+const BEGIN = '<!-- settings: begin, written by npm run docs:config -->';
+const END = '<!-- settings: end -->';
+
+/** Puts the tables of all settings into the configuration page, between their marks. */
+export function withSettingTables(page: string): string {
+  const begin = page.indexOf(BEGIN);
+  const end = page.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`the page lacks its marks: ${BEGIN} ... ${END}`);
+  return `${page.slice(0, begin)}${BEGIN}\n\n${settingTables()}\n\n${page.slice(end)}`;
+}
+
+function settingTables(): string {
+  const sections = [...new Set(NAMES.map((name) => factsOf(name).section))];
+  const namesIn = (section: string): SettingName[] => NAMES.filter((name) => factsOf(name).section === section);
+  return sections.map((section) => `### ${section}\n\n${settingTable(namesIn(section))}`).join('\n\n');
+}
+
+function settingTable(names: readonly SettingName[]): string {
+  const rows = names.map((name) => {
+    const { text, range, shown } = factsOf(name);
+    return `| \`${name}\` | ${shown} | ${range} | ${PER_GROUP.has(name) ? 'yes' : ''} | ${text} |`;
+  });
+  return ['| Setting | Default | Range | Per group | |', '|---|---|---|---|---|', ...rows].join('\n');
+}
