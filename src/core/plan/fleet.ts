@@ -1,4 +1,3 @@
-import type { PassContext } from '../observation.js';
 import type { Policy } from '../policy.js';
 
 const LEAST_MASS = 2;
@@ -19,7 +18,7 @@ export interface FleetFacts {
 export function stalenessWaits(
   { running, stale, roundLateMs, wallJumpMs }: FleetFacts,
   policy: Pick<Policy, 'sweepIntervalMs'>,
-): PassContext['stalenessWaits'] {
+): 'mass_stale' | 'late_round' | 'clock_jump' | null {
   if (Math.abs(wallJumpMs) > MOST_JUMP_MS) return 'clock_jump';
   if (roundLateMs > 2 * policy.sweepIntervalMs) return 'late_round';
   return stale > Math.max(LEAST_MASS, running / 2) ? 'mass_stale' : null;
