@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { PROTOCOL_VERSION } from '../protocol/schema.js';
+import { RUNNER_ENV } from '../protocol/workspace.js';
+import type { SessionAddress } from '../protocol/address.js';
+import type { Epoch } from '../protocol/address.js';
+import type { SessionRecord } from '../ports/registry.js';
+import type { ContainerLimits, ContainerSpec, InstallId } from '../ports/runtime.js';
+
+/** What a session's container is made of, from its group's settings and its own overrides. */
+export interface ContainerTemplate {
+  readonly provider: string;
+  readonly command: readonly string[] | null;
+  readonly image: string | null;
+  /** Variables let through to the container: complete, nothing else of the daemon's is added. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly network: string;
+  readonly limits: ContainerLimits;
+  readonly heartbeatMs: number;
+  readonly maxClaims: number;
+  readonly idleMs: number;
+}
+
+export interface SessionPlaces {
+  /** Host paths. */
+  readonly inDir: string;
+  readonly outDir: string;
+  readonly hostDir: string;
+  /** Where the container sees them. */
+  readonly inbound: string;
+  readonly workspace: string;
+}
+
+export interface SpecSource {
+  readonly install: InstallId;
+  /** Names the runner that is started when a session has no image of its own: part of the spec hash. */
+  readonly runnerVersion: string;
+  template(record: SessionRecord): ContainerTemplate;
+  places(session: SessionAddress): SessionPlaces;
+}
+
+/** The engine refuses a second container of this name. */
+export function containerName(install: InstallId, session: SessionAddress): string {
+  const digest = createHash('sha256').update(session).digest('hex').slice(0, 16);
+  return `np-${install.slice(0, 8)}-${digest}`;
+}
+
+/** Changes whenever a container started today would differ from one started before. */
+export function specHash(source: SpecSource, record: SessionRecord): string {
+  const { provider, command, image, environment, network, limits, heartbeatMs, maxClaims } = source.template(record);
+  const runner = image ?? source.runnerVersion;
+  const sorted = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [runner, provider, command, sorted, network, limits, heartbeatMs, maxClaims, PROTOCOL_VERSION];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+export function containerSpec(source: SpecSource, record: SessionRecord, epoch: Epoch): ContainerSpec {
+  const template = source.template(record);
+  const places = source.places(record.address);
+  return {
+    name: containerName(source.install, record.address),
+    install: source.install,
+    session: record.address,
+    epoch,
+    specHash: specHash(source, record),
+    image: template.image ?? undefined,
+    command: undefined,
+    environment: {
+      ...template.environment,
+      [RUNNER_ENV.workspace]: places.workspace,
+      [RUNNER_ENV.inbound]: places.inbound,
+      [RUNNER_ENV.session]: record.address,
+      [RUNNER_ENV.epoch]: String(epoch),
+      [RUNNER_ENV.protocol]: String(PROTOCOL_VERSION),
+      [RUNNER_ENV.heartbeatMs]: String(template.heartbeatMs),
+      [RUNNER_ENV.maxClaims]: String(template.maxClaims),
+      [RUNNER_ENV.provider]: template.provider,
+      [RUNNER_ENV.idleMs]: String(template.idleMs),
+      ...(template.command === null ? {} : { [RUNNER_ENV.command]: JSON.stringify(template.command) }),
+    },
+    inDir: places.inDir,
+    outDir: places.outDir,
+    hostDir: places.hostDir,
+    limits: template.limits,
+    network: template.network,
+  };
+}

@@ -1,0 +1,47 @@
+import type { Porter } from './porter.js';
+
+const BATCH = 1_000;
+
+/** Hints at sessions at their next due time instead of at the next round. */
+export class DueTimer {
+  readonly #porter: Porter;
+  #cancel: (() => void) | null = null;
+  #armedForMs: number | null = null;
+  #lastMs: number;
+  #stopped = false;
+
+  constructor(porter: Porter) {
+    this.#porter = porter;
+    this.#lastMs = porter.clock.now();
+  }
+
+  /** After anything that may have changed what is due next. Cheap when nothing did. */
+  rearm(): void {
+    if (this.#stopped) return;
+    const nowMs = this.#porter.clock.now();
+    const nextMs = this.#porter.registry.nextDueAfter(this.#lastMs) ?? null;
+    if (nextMs === this.#armedForMs) return;
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#armedForMs = nextMs;
+    if (nextMs === null) return;
+    this.#cancel = this.#porter.clock.after(Math.max(0, nextMs - nowMs), () => {
+      this.#fire();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #fire(): void {
+    this.#armedForMs = null;
+    const nowMs = this.#porter.clock.now();
+    // A clock set back: what lies between is found by the round.
+    const sessions = nowMs > this.#lastMs ? this.#porter.registry.dueBetween(this.#lastMs, nowMs, BATCH) : [];
+    for (const session of sessions) this.#porter.hint(session);
+    if (sessions.length < BATCH) this.#lastMs = nowMs;
+    this.rearm();
+  }
+}

@@ -1,0 +1,99 @@
+import { guardAfterEnd, isFruitless } from '../core/guard.js';
+import { isHostReason } from '../core/reasons.js';
+import { isAtOrAfter } from '../protocol/times.js';
+import type { FilesFacts } from '../core/facts.js';
+import type { IncarnationEnd, IncarnationRecord, SessionRecord } from '../ports/registry.js';
+import type { Container, ContainerEnd } from '../ports/runtime.js';
+import type { Supervised } from './fleet.js';
+import type { Porter } from './porter.js';
+
+const UNKNOWN_END: ContainerEnd = { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
+
+/** Collects what is left of an exited container; undefined while the runtime is down (a later look does it). */
+export async function harvest(porter: Porter, container: Container): Promise<ContainerEnd | undefined> {
+  const answer = await porter.gate.call((runtime) => runtime.harvest(container));
+  return answer?.value;
+}
+
+/**
+ * Records that the session's last incarnation is over, and what that says to the restart guard. `facts` undefined:
+ * the files cannot be read; then only a claim that was seen before counts for it.
+ */
+export function recordEnd(
+  porter: Porter,
+  record: SessionRecord,
+  one: Supervised,
+  end: ContainerEnd | undefined,
+  facts: FilesFacts | undefined,
+): void {
+  const open = porter.registry.findIncarnation(record.address, record.epoch);
+  if (open === undefined || open.stoppedAtMs !== null) return;
+  // Never confirmed and nothing found: the engine lost it, which is no fault of the session.
+  const lostByEngine = open.startedAtMs === null && end === undefined;
+  const fruitless = !lostByEngine && isFruitless(judgeable(open, facts));
+  const known = end ?? UNKNOWN_END;
+  const ended: IncarnationEnd = {
+    stoppedAtMs: porter.clock.now(),
+    exitCode: known.exitCode,
+    signal: known.signal,
+    oomKilled: known.oomKilled,
+    output: known.output,
+    turnsCompleted: one.turns,
+    fruitless,
+  };
+  porter.registry.endIncarnation(record.address, record.epoch, ended);
+  one.turns = 0;
+  one.memory = undefined;
+  const hostCaused = lostByEngine || (open.stopReason !== null && isHostReason(open.stopReason));
+  applyGuard(porter, record, { fruitless, oomKilled: known.oomKilled, hostCaused });
+  porter.log.info(
+    {
+      session: record.address,
+      epoch: record.epoch,
+      exitCode: known.exitCode,
+      signal: known.signal,
+      oomKilled: known.oomKilled,
+      reason: open.stopReason ?? 'exited',
+      fruitless,
+    },
+    'container ended',
+  );
+}
+
+/** Carries an end over to the guard; a session that becomes held is told of once. */
+export function applyGuard(
+  porter: Porter,
+  record: SessionRecord,
+  end: { readonly fruitless: boolean; readonly oomKilled: boolean; readonly hostCaused: boolean },
+): void {
+  const before = porter.registry.guard(record.address);
+  const after = guardAfterEnd(before, end, porter.policy(record), porter.clock.now());
+  porter.registry.saveGuard(record.address, after);
+  if (before.heldSinceMs === null && after.heldSinceMs !== null) tellHeld(porter, record, after.holdReason);
+}
+
+export function tellHeld(porter: Porter, record: SessionRecord, reason: string | null): void {
+  const why: Readonly<Record<string, string>> = {
+    fruitless_starts: 'its container ended before it claimed a message, again and again',
+    settled_failures: 'three messages in a row ended as failed because their turns never ended',
+    oom_kills: 'its container ran out of memory twice in a row',
+  };
+  porter.notices.raise(
+    'held',
+    record.address,
+    `session ${record.address} is held: ${why[reason ?? ''] ?? 'restart guard'}; its messages wait. Look at "nightporter logs ${record.address}", then "nightporter session release ${record.address}"`,
+  );
+}
+
+function judgeable(open: IncarnationRecord, facts: FilesFacts | undefined): Parameters<typeof isFruitless>[0] {
+  const ack = facts?.newestAck ?? null;
+  const startMs = open.startedAtMs ?? open.begunAtMs;
+  return {
+    claimed: open.claimed,
+    sawAckOfIncarnation:
+      ack !== null &&
+      (ack.incarnation === null ? isAtOrAfter(ack.statusChanged, startMs) : ack.incarnation === open.epoch),
+    answered: facts !== undefined && facts.answers.mark > open.answersMark,
+    stopReason: open.stopReason,
+  };
+}

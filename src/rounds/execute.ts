@@ -1,0 +1,137 @@
+import type { Action } from '../core/action.js';
+import { isChange } from '../core/action.js';
+import type { SessionObservation } from '../core/observation.js';
+import type { DueSummary, MessageCounts } from '../core/facts.js';
+import type { SessionRecord } from '../ports/registry.js';
+import type { FilesOutcome, Written } from '../ports/session-files.js';
+import { epochOf } from '../protocol/address.js';
+import { inspectSession } from './observe.js';
+import { isUp } from './fleet.js';
+import type { Supervised } from './fleet.js';
+import { guardMessages, isMessageAction, settleStep, tellMessages } from './message-actions.js';
+import type { MessageAction } from './message-actions.js';
+import type { Pass, Porter } from './porter.js';
+import type { Room } from './room.js';
+import type { Stops } from './stop-container.js';
+import { replaceFile } from './replace-file.js';
+import { describeAction } from './describe.js';
+
+export interface Execution {
+  readonly record: SessionRecord;
+  readonly one: Supervised;
+  readonly observation: SessionObservation;
+  readonly actions: readonly Action[];
+  readonly pass: Pass;
+}
+
+/** `again`: the plan was overtaken. Else what is due and counted after the writes; null: nothing was written. */
+export type Verdict = 'again' | { readonly due: DueSummary; readonly counts: MessageCounts } | null;
+
+/** Carries out a plan. Starts and stops are begun here and go on by themselves; their end is a hint. */
+export class Executor {
+  readonly #porter: Porter;
+  readonly #room: Room;
+  readonly #stops: Stops;
+
+  constructor(porter: Porter, room: Room, stops: Stops) {
+    this.#porter = porter;
+    this.#room = room;
+    this.#stops = stops;
+  }
+
+  async execute(execution: Execution): Promise<Verdict> {
+    const { record, actions, pass } = execution;
+    if (pass.kind === 'dry') throw new Error('a dry run executes nothing');
+    const messages = actions.filter(isMessageAction);
+    let verdict: Verdict = null;
+    if (messages.length > 0) {
+      verdict = await this.#write(execution, messages);
+      if (verdict === 'again') return 'again';
+    }
+    const wake = actions.find((action) => action.kind === 'wake');
+    if (wake === undefined) this.#room.forget(record.address);
+    for (const action of actions) {
+      if (isChange(action) && action.kind !== 'wake') pass.record(describeAction(record.address, action));
+      await this.#rest(execution, action);
+    }
+    return verdict;
+  }
+
+  async #rest(execution: Execution, action: Action): Promise<void> {
+    const { record, one, pass } = execution;
+    const session = record.address;
+    switch (action.kind) {
+      case 'stop':
+        await this.#stops.stop(session, one, action.reason, action.detail);
+        return;
+      case 'wake':
+        this.#room.request(
+          { session, group: record.group, dueSinceMs: action.dueSinceMs, reason: action.reason },
+          pass,
+        );
+        return;
+      case 'quarantine':
+        this.#quarantine(record, action.file, action.detail);
+        return;
+      case 'replace_file':
+        await replaceFile(this.#porter, record, one, action.file, action.detail);
+        return;
+      case 'hold':
+        return;
+      case 'wait': {
+        this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
+        if (action.untilMs !== null) this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** Syncs and settles: one step for the files, the container looked for by name before it. */
+  async #write(execution: Execution, messages: readonly MessageAction[]): Promise<Verdict> {
+    const { record, one, observation } = execution;
+    const needsNoContainer = messages.some(
+      (action) =>
+        action.kind === 'forget' ||
+        action.kind === 'clear' ||
+        action.by === 'settle' ||
+        ('dropAck' in action && action.dropAck),
+    );
+    let outcome: FilesOutcome<Written>;
+    if (needsNoContainer) {
+      if (observation.container.kind !== 'none' || one.inFlight !== null) return 'again';
+      const found = await inspectSession(this.#porter, record);
+      if (found === 'unknown') return null;
+      if (found !== null && isUp(found)) {
+        one.container = found;
+        return 'again';
+      }
+      const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
+      outcome = await this.#porter.files.settle(record.address, step);
+    } else {
+      const changes = messages.flatMap((action) => ('change' in action ? [action.change] : []));
+      outcome = await this.#porter.files.change(record.address, changes);
+    }
+    if (outcome.kind !== 'ok') {
+      this.#porter.alarm(record.address, 1_000);
+      return null;
+    }
+    if (!outcome.written) return 'again';
+    one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
+    guardMessages(this.#porter, record, messages);
+    tellMessages(this.#porter, record, messages);
+    return { due: outcome.due, counts: outcome.counts };
+  }
+
+  #quarantine(record: SessionRecord, file: string, detail: string): void {
+    const sinceMs = this.#porter.clock.now();
+    this.#porter.registry.setQuarantine(record.address, { file, detail, sinceMs });
+    this.#porter.notices.raise(
+      'quarantined',
+      record.address,
+      `session ${record.address} is quarantined: ${file}: ${detail}; nothing of it is read any more. Remove what does not belong there, then "nightporter session release ${record.address}"`,
+    );
+    this.#porter.log.warn({ session: record.address, file, detail }, 'session quarantined');
+  }
+}

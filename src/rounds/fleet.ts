@@ -1,0 +1,93 @@
+import type { RunningMemory } from '../core/memory.js';
+import type { SessionAddress } from '../protocol/address.js';
+import type { Container } from '../ports/runtime.js';
+
+/** What the host remembers between looks of a session that runs or is in trouble; dropped when there is nothing left. */
+export interface Supervised {
+  /** As the runtime told last; null: it has none. */
+  container: Container | null;
+  /** A start or stop of this process is in flight. */
+  inFlight: 'starting' | 'stopping' | null;
+  memory: RunningMemory | undefined;
+  /** Monotonic time since which its files have been locked against the host. */
+  busySinceMs: number | null;
+  busyLooks: number;
+  /** How often SQLite called the same bytes corrupt. */
+  corrupt: { readonly signature: string; readonly looks: number } | null;
+  /** Its container could not be stopped. */
+  blocked: boolean;
+  /** Others wait for its place: it is stopped as soon as it is seen to have nothing to do. */
+  yieldWanted: boolean;
+  /** Turns completed by the present incarnation, as far as this process saw them. */
+  turns: number;
+  /** Epoch whose first claim was recorded. */
+  claimedEpoch: number;
+  /** The files' signature at the last look. */
+  signature: string | null;
+}
+
+export class Fleet {
+  readonly #sessions = new Map<SessionAddress, Supervised>();
+  /** Whether the runtime has told what runs; until then nothing is settled or woken. */
+  known = false;
+
+  find(session: SessionAddress): Supervised | undefined {
+    return this.#sessions.get(session);
+  }
+
+  /** The record of a session, made when there is none. */
+  at(session: SessionAddress): Supervised {
+    const found = this.#sessions.get(session);
+    if (found !== undefined) return found;
+    const fresh: Supervised = {
+      container: null,
+      inFlight: null,
+      memory: undefined,
+      busySinceMs: null,
+      busyLooks: 0,
+      corrupt: null,
+      blocked: false,
+      yieldWanted: false,
+      turns: 0,
+      claimedEpoch: 0,
+      signature: null,
+    };
+    this.#sessions.set(session, fresh);
+    return fresh;
+  }
+
+  /** Forgets a session that has nothing worth remembering, so that idle ones cost no memory. */
+  tidy(session: SessionAddress): void {
+    const one = this.#sessions.get(session);
+    if (one === undefined || one.blocked || one.inFlight !== null) return;
+    if (one.container === null && one.busySinceMs === null && one.corrupt === null) this.#sessions.delete(session);
+  }
+
+  sessions(): readonly SessionAddress[] {
+    return [...this.#sessions.keys()];
+  }
+
+  entries(): Iterable<[SessionAddress, Supervised]> {
+    return this.#sessions.entries();
+  }
+
+  running(): readonly { readonly session: SessionAddress; readonly container: Container; readonly one: Supervised }[] {
+    return [...this.#sessions].flatMap(([session, one]) =>
+      one.container !== null && isUp(one.container) ? [{ session, container: one.container, one }] : [],
+    );
+  }
+
+  /** Places taken: what runs, starts or is not yet confirmed gone. */
+  occupied(): number {
+    let count = 0;
+    for (const one of this.#sessions.values()) {
+      if (one.inFlight !== null || (one.container !== null && isUp(one.container))) count += 1;
+    }
+    return count;
+  }
+}
+
+/** A paused container holds its place and its files like a running one. */
+export function isUp(container: Container): boolean {
+  return container.state === 'running' || container.state === 'paused';
+}

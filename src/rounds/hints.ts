@@ -1,0 +1,111 @@
+import type { SessionAddress } from '../protocol/address.js';
+import type { Clock } from '../ports/clock.js';
+import type { Logger } from '../observe/logs.js';
+
+/**
+ * One look at a session at a time; hints that come meanwhile make one more. Looks of different sessions run side by
+ * side, at most `concurrency` of them.
+ */
+export class Hints {
+  readonly #look: (session: SessionAddress) => Promise<void>;
+  readonly #log: Logger;
+  readonly #concurrency: number;
+  readonly #queued = new Set<SessionAddress>();
+  readonly #busy = new Map<SessionAddress, Promise<void>>();
+  #stopped = false;
+
+  constructor(look: (session: SessionAddress) => Promise<void>, concurrency: number, log: Logger) {
+    this.#look = look;
+    this.#concurrency = concurrency;
+    this.#log = log;
+  }
+
+  hint(session: SessionAddress): void {
+    if (this.#stopped) return;
+    this.#queued.add(session);
+    this.#next();
+  }
+
+  /** Runs `work` as the only look at this session; waits for the one under way first. */
+  async alone<T>(session: SessionAddress, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const before = this.#busy.get(session);
+      if (before === undefined) break;
+      await before;
+    }
+    const result = work();
+    this.#hold(
+      session,
+      result.catch(() => undefined),
+    );
+    return result;
+  }
+
+  /** Lets what is under way finish; later hints are dropped. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#queued.clear();
+    while (this.#busy.size > 0) await Promise.all(this.#busy.values());
+  }
+
+  /** Resolves when no hint waits and no look is under way. */
+  async idle(): Promise<void> {
+    while (this.#busy.size > 0) await Promise.all(this.#busy.values());
+  }
+
+  #next(): void {
+    for (const session of this.#queued) {
+      if (this.#busy.size >= this.#concurrency) return;
+      if (this.#busy.has(session)) continue;
+      this.#queued.delete(session);
+      this.#hold(session, this.#look(session));
+    }
+  }
+
+  #hold(session: SessionAddress, work: Promise<unknown>): void {
+    const done = work
+      .then(
+        () => undefined,
+        (err: unknown) => {
+          this.#log.error({ err, session }, 'look failed');
+        },
+      )
+      .finally(() => {
+        this.#busy.delete(session);
+        if (!this.#stopped) this.#next();
+      });
+    this.#busy.set(session, done);
+  }
+}
+
+/** One alarm per session: the earliest wins, firing is a hint. */
+export class Alarms {
+  readonly #clock: Clock;
+  readonly #ring: (session: SessionAddress) => void;
+  readonly #set = new Map<SessionAddress, { readonly atMs: number; readonly cancel: () => void }>();
+
+  constructor(clock: Clock, ring: (session: SessionAddress) => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** `delayMs` from now, unless an earlier one is set. */
+  set(session: SessionAddress, delayMs: number): void {
+    const atMs = this.#clock.monotonic() + Math.max(0, delayMs);
+    const before = this.#set.get(session);
+    if (before !== undefined) {
+      if (before.atMs <= atMs) return;
+      before.cancel();
+    }
+    const cancel = this.#clock.after(Math.max(0, delayMs), () => {
+      this.#set.delete(session);
+      this.#ring(session);
+    });
+    this.#set.set(session, { atMs, cancel });
+  }
+
+  clear(): void {
+    for (const alarm of this.#set.values()) alarm.cancel();
+    this.#set.clear();
+  }
+}

@@ -1,0 +1,61 @@
+import type { Logger } from '../observe/logs.js';
+import type { Notices } from '../observe/notices.js';
+import type { Policy } from '../core/policy.js';
+import type { Clock } from '../ports/clock.js';
+import type { Registry, SessionRecord } from '../ports/registry.js';
+import type { SweepAction } from '../ports/rounds.js';
+import type { SessionFiles } from '../ports/session-files.js';
+import type { SessionAddress } from '../protocol/address.js';
+import type { SpecSource } from './container-spec.js';
+import type { Fleet } from './fleet.js';
+import type { Operations } from './operations.js';
+import type { RuntimeGate } from './runtime-gate.js';
+
+/** What all parts of the rounds share. */
+export interface Porter {
+  readonly registry: Registry;
+  readonly files: SessionFiles;
+  readonly gate: RuntimeGate;
+  readonly clock: Clock;
+  readonly notices: Notices;
+  readonly log: Logger;
+  readonly settings: RoundsSettings;
+  readonly specs: SpecSource;
+  readonly fleet: Fleet;
+  readonly operations: Operations;
+  policy(record: SessionRecord): Policy;
+  /** A reason to look at the session soon. */
+  hint(session: SessionAddress): void;
+  /** Looks at the session after `delayMs`. */
+  alarm(session: SessionAddress, delayMs: number): void;
+  isDraining(): boolean;
+}
+
+export interface RoundsSettings {
+  readonly sweepIntervalMs: number;
+  readonly stopGraceMs: number;
+  readonly busyRetryMaxMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxConcurrentContainers: number;
+  /** Sessions whose signatures are compared in each round although nothing is known to be due. */
+  readonly driftSlice: number;
+  readonly orphans: 'adopt' | 'remove';
+}
+
+/** One pass: what all its looks have in common. */
+export interface Pass {
+  readonly kind: 'round' | 'hint' | 'dry';
+  /** Why stops for staleness wait; only a round judges staleness. */
+  readonly stalenessWaits: 'mass_stale' | 'late_round' | 'clock_jump' | 'between_rounds' | null;
+  record(action: SweepAction): void;
+  /** A session could not be looked at. */
+  error(session: SessionAddress): void;
+}
+
+/** A pass on behalf of a hint: nobody collects its actions. */
+export const HINT_PASS: Pass = {
+  kind: 'hint',
+  stalenessWaits: 'between_rounds',
+  record: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,82 @@
+import { planRoom } from '../core/plan/room.js';
+import type { GroupName, SessionAddress } from '../protocol/address.js';
+import { formatInstant } from '../protocol/times.js';
+import type { Pass, Porter } from './porter.js';
+import type { Starts } from './start-container.js';
+
+export interface Waiting {
+  readonly session: SessionAddress;
+  readonly group: GroupName;
+  readonly dueSinceMs: number;
+  readonly reason: 'due' | 'probe';
+}
+
+/** Sessions that wait for a place, and who gets the next one. */
+export class Room {
+  readonly #porter: Porter;
+  readonly #starts: Starts;
+  readonly #waiting = new Map<SessionAddress, Waiting & { readonly pass: Pass }>();
+
+  constructor(porter: Porter, starts: Starts) {
+    this.#porter = porter;
+    this.#starts = starts;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  isWaiting(session: SessionAddress): boolean {
+    return this.#waiting.has(session);
+  }
+
+  request(waiting: Waiting, pass: Pass): void {
+    this.#waiting.set(waiting.session, { ...waiting, pass });
+  }
+
+  forget(session: SessionAddress): void {
+    this.#waiting.delete(session);
+  }
+
+  /** Starts whom there is room for; asks idle containers for their places where there is none. */
+  dispatch(): void {
+    if (this.#waiting.size === 0 || this.#porter.gate.isDown || this.#porter.isDraining()) return;
+    const { fleet, clock, settings } = this.#porter;
+    const monotonicMs = clock.monotonic();
+    const running = fleet.running();
+    const idle = running.flatMap(({ session, one }) => {
+      const since = one.memory?.idleSinceMonotonicMs ?? null;
+      const isFree = one.inFlight === null && !one.yieldWanted && !this.#waiting.has(session);
+      return since !== null && isFree ? [{ session, idleForMs: monotonicMs - since }] : [];
+    });
+    const occupied = fleet.occupied();
+    if (occupied >= settings.maxConcurrentContainers && idle.length === 0) return;
+    const decision = planRoom({
+      waiting: [...this.#waiting.values()],
+      running: running.map(({ container }) => container.session).filter((session) => session !== undefined),
+      occupied,
+      idle,
+      limit: settings.maxConcurrentContainers,
+    });
+    for (const session of decision.start) this.#start(session);
+    const leaving = [...fleet.entries()].filter(([, one]) => one.inFlight === 'stopping' || one.yieldWanted).length;
+    for (const session of decision.yield.slice(0, Math.max(0, decision.yield.length - leaving))) {
+      fleet.at(session).yieldWanted = true;
+      this.#porter.hint(session);
+    }
+  }
+
+  #start(session: SessionAddress): void {
+    const waiting = this.#waiting.get(session);
+    if (waiting === undefined) return;
+    this.#waiting.delete(session);
+    const begun = this.#starts.start(session, waiting.reason);
+    if (!begun) return;
+    waiting.pass.record({
+      session,
+      action: 'wake',
+      reason: waiting.reason,
+      dueSince: formatInstant(waiting.dueSinceMs),
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import { RuntimeUnavailable } from '../protocol/errors.js';
+import type { Porter } from './porter.js';
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+
+/** Follows the runtime's events; a stream that ends is opened again with backoff, followed by a full list. */
+export class RuntimeEvents {
+  readonly #porter: Porter;
+  readonly #relist: () => void;
+  readonly #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(porter: Porter, relist: () => void) {
+    this.#porter = porter;
+    this.#relist = relist;
+  }
+
+  start(): void {
+    this.#running = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#abort;
+    let retryMs = FIRST_RETRY_MS;
+    for (let opened = 0; !this.#abort.signal.aborted; opened += 1) {
+      if (opened > 0) this.#relist();
+      try {
+        for await (const event of this.#porter.gate.runtime.events(signal)) {
+          retryMs = FIRST_RETRY_MS;
+          this.#porter.hint(event.session);
+        }
+      } catch (err) {
+        if (!(err instanceof RuntimeUnavailable)) this.#porter.log.warn({ err }, 'event stream failed');
+      }
+      this.#porter.log.debug({ retryMs }, 'event stream ended');
+      await this.#pause(retryMs);
+      retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancel();
+        this.#abort.signal.removeEventListener('abort', finish);
+        resolve();
+      };
+      const cancel = this.#porter.clock.after(delayMs, finish);
+      this.#abort.signal.addEventListener('abort', finish);
+    });
+  }
+}

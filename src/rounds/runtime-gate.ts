@@ -1,0 +1,114 @@
+import { RuntimeUnavailable } from '../protocol/errors.js';
+import type { Logger } from '../observe/logs.js';
+import type { Notices } from '../observe/notices.js';
+import type { Clock } from '../ports/clock.js';
+import type { RuntimeState } from '../ports/rounds.js';
+import type { Runtime } from '../ports/runtime.js';
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+/** How long a runtime may be down before the operator is told. */
+const TELL_AFTER_MS = 5 * 60_000;
+
+/**
+ * The runtime's own state. A call that finds it down marks it down; pings with backoff (1 to 60 s) bring it back,
+ * and then whoever supervises lists everything anew.
+ */
+export class RuntimeGate {
+  readonly runtime: Runtime;
+  readonly #clock: Clock;
+  readonly #notices: Notices;
+  readonly #log: Logger;
+  readonly #onUp: () => void;
+  #state: RuntimeState['state'] = 'unknown';
+  #description: string;
+  #downSinceMs: number | null = null;
+  #downSinceMonotonicMs = 0;
+  #retryMs = FIRST_RETRY_MS;
+  #cancelRetry: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: { runtime: Runtime; clock: Clock; notices: Notices; log: Logger; onUp: () => void }) {
+    this.runtime = options.runtime;
+    this.#clock = options.clock;
+    this.#notices = options.notices;
+    this.#log = options.log;
+    this.#onUp = options.onUp;
+    this.#description = options.runtime.kind;
+  }
+
+  get isDown(): boolean {
+    return this.#state === 'down';
+  }
+
+  state(): RuntimeState {
+    return {
+      kind: this.runtime.kind,
+      state: this.#state,
+      description: this.#description,
+      downSinceMs: this.#downSinceMs,
+    };
+  }
+
+  /** Calls the runtime; `undefined` when it is down, which is then its state and retried. */
+  async call<T>(work: (runtime: Runtime) => Promise<T>): Promise<{ readonly value: T } | undefined> {
+    try {
+      const value = await work(this.runtime);
+      this.#up();
+      return { value };
+    } catch (err) {
+      if (!(err instanceof RuntimeUnavailable)) throw err;
+      this.#down(err);
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelRetry?.();
+  }
+
+  #up(): void {
+    const before = this.#state;
+    this.#state = 'up';
+    if (before !== 'down') return;
+    this.#downSinceMs = null;
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#log.info({ runtime: this.runtime.kind }, 'runtime is up again');
+    this.#notices.settle('runtime_down', null);
+    this.#onUp();
+  }
+
+  #down(err: RuntimeUnavailable): void {
+    if (this.#state !== 'down') {
+      this.#state = 'down';
+      this.#downSinceMs = this.#clock.now();
+      this.#downSinceMonotonicMs = this.#clock.monotonic();
+      this.#log.warn({ err, runtime: this.runtime.kind }, 'runtime is down');
+    }
+    if (this.#clock.monotonic() - this.#downSinceMonotonicMs > TELL_AFTER_MS) {
+      this.#notices.raise(
+        'runtime_down',
+        null,
+        `the ${this.runtime.kind} runtime has not answered for over 5 minutes (${err.message}); messages are accepted and wait: check that the engine runs`,
+      );
+    }
+    if (this.#cancelRetry !== null || this.#closed) return;
+    this.#cancelRetry = this.#clock.after(this.#retryMs, () => {
+      this.#cancelRetry = null;
+      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+      this.describe().catch((cause: unknown) => {
+        this.#log.error({ err: cause }, 'runtime ping failed');
+      });
+    });
+  }
+
+  /** Pings; the description of what answers is kept for people. */
+  async describe(): Promise<void> {
+    if (this.#closed) return;
+    const info = await this.call((runtime) => runtime.ping());
+    if (info !== undefined) this.#description = info.value.description;
+  }
+}

@@ -1,0 +1,159 @@
+import { guardAfterStart, startPermission } from '../core/guard.js';
+import { nextEpoch } from '../core/epoch.js';
+import { planSession } from '../core/plan/plan-session.js';
+import { epochOf } from '../protocol/address.js';
+import { NightporterError } from '../protocol/errors.js';
+import type { Epoch, SessionAddress } from '../protocol/address.js';
+import type { SessionRecord } from '../ports/registry.js';
+import type { Container, StartResult } from '../ports/runtime.js';
+import type { FilesLook } from '../ports/session-files.js';
+import { containerSpec } from './container-spec.js';
+import { applyGuard } from './end-incarnation.js';
+import { isUp } from './fleet.js';
+import type { Supervised } from './fleet.js';
+import { filesObservation, inspectSession, sessionObservation } from './observe.js';
+import type { Porter } from './porter.js';
+
+/** Failing wakes are told of at this one, and then at every tenth. */
+const TELL_AT = 3;
+const TELL_EVERY = 10;
+
+/** Wakes sessions: readies the files, looks once more, numbers the incarnation, starts, confirms. */
+export class Starts {
+  readonly #porter: Porter;
+
+  constructor(porter: Porter) {
+    this.#porter = porter;
+  }
+
+  /** Begins a start and answers true, unless one is in flight or a container is there. Its end is a hint. */
+  start(session: SessionAddress, reason: 'due' | 'probe'): boolean {
+    const one = this.#porter.fleet.at(session);
+    if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
+    one.inFlight = 'starting';
+    this.#porter.operations.run('start', async () => {
+      try {
+        await this.#wake(session, one, reason);
+      } finally {
+        one.inFlight = null;
+        this.#porter.hint(session);
+      }
+    });
+    return true;
+  }
+
+  async #wake(session: SessionAddress, one: Supervised, reason: 'due' | 'probe'): Promise<void> {
+    const { registry, clock } = this.#porter;
+    const record = registry.findSession(session);
+    if (record === undefined) return;
+    const nowMs = clock.now();
+    const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
+    if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return;
+    const found = await inspectSession(this.#porter, record);
+    if (found !== null) {
+      if (found !== 'unknown') one.container = found;
+      return;
+    }
+    if (!(await this.#prepared(record))) return;
+    const guard = registry.guard(session);
+    registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
+    const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
+    const epoch = registry.beginIncarnation(session, {
+      atLeast,
+      specHash: containerSpec(this.#porter.specs, record, record.epoch).specHash,
+      atMs: clock.now(),
+      answersMark: outcome.answers.mark,
+    });
+    const answer = await this.#porter.gate.call((runtime) =>
+      runtime.start(containerSpec(this.#porter.specs, record, epoch)),
+    );
+    // Down in the middle of a start: it may have happened. The incarnation stays open until the next list tells.
+    if (answer !== undefined) this.#started(record, one, epoch, answer.value, reason);
+  }
+
+  /** The acks read in the preparing step may say otherwise than those that the wake was planned from. */
+  #isStillWanted(record: SessionRecord, one: Supervised, look: FilesLook): boolean {
+    const container = { kind: 'none' as const };
+    const files = filesObservation(this.#porter, one, container, { kind: 'ok', ...look });
+    const policy = this.#porter.policy(record);
+    const observation = sessionObservation(this.#porter, record, one, container, files);
+    const nowMs = this.#porter.clock.now();
+    const actions = planSession(observation, policy, {
+      nowMs,
+      monotonicMs: this.#porter.clock.monotonic(),
+      stalenessWaits: null,
+    });
+    const [first] = actions;
+    const permitted = startPermission(this.#porter.registry.guard(record.address), policy, nowMs).kind === 'allowed';
+    return permitted && actions.length === 1 && first?.kind === 'wake';
+  }
+
+  /** What every start needs; its lack is the installation's state, not the session's. */
+  async #prepared(record: SessionRecord): Promise<boolean> {
+    if (this.#porter.specs.template(record).image !== null) return true;
+    const { gate, notices } = this.#porter;
+    try {
+      const answer = await gate.call((runtime) => runtime.prepare());
+      if (answer !== undefined) notices.settle('image_missing', null);
+      return answer !== undefined;
+    } catch (err) {
+      if (!(err instanceof NightporterError)) throw err;
+      notices.raise('image_missing', null, `nothing can be started: ${err.message}`);
+      return false;
+    }
+  }
+
+  #started(record: SessionRecord, one: Supervised, epoch: Epoch, result: StartResult, reason: string): void {
+    const { registry, log } = this.#porter;
+    const session = record.address;
+    switch (result.kind) {
+      case 'started':
+        this.#confirm(session, one, result.container, reason);
+        return;
+      case 'exists':
+        one.container = result.container;
+        if (result.container.epoch === epoch) this.#confirm(session, one, result.container, reason);
+        else log.warn({ session, epoch, other: result.container.epoch }, 'another container holds the name');
+        return;
+      case 'refused': {
+        const before = registry.guard(session).fruitless;
+        registry.endIncarnation(session, epoch, {
+          stoppedAtMs: this.#porter.clock.now(),
+          exitCode: null,
+          signal: null,
+          oomKilled: false,
+          turnsCompleted: 0,
+          output: result.detail,
+          fruitless: true,
+        });
+        applyGuard(this.#porter, record, { fruitless: true, oomKilled: false, hostCaused: false });
+        log.warn({ session, epoch, detail: result.detail }, 'start refused');
+        this.#tellRefused(session, before + 1, result.detail);
+      }
+    }
+  }
+
+  #confirm(session: SessionAddress, one: Supervised, container: Container, reason: string): void {
+    const startedAtMs = container.startedAtMs ?? this.#porter.clock.now();
+    one.container = container;
+    one.turns = 0;
+    one.memory = undefined;
+    this.#porter.registry.confirmStart(session, container.epoch, container.id, startedAtMs);
+    this.#porter.log.info({ session, epoch: container.epoch, containerId: container.id, reason }, 'container started');
+  }
+
+  #tellRefused(session: SessionAddress, failures: number, detail: string): void {
+    if (failures !== TELL_AT && failures % TELL_EVERY !== 0) return;
+    this.#porter.notices.raise(
+      'wake_failing',
+      session,
+      `session ${session} could not be started ${String(failures)} times: ${detail}`,
+    );
+  }
+}
+
+function ackEpochs(look: FilesLook): number[] {
+  const epochs = look.acked.flatMap(({ ack }) => (ack.incarnation === null ? [] : [ack.incarnation]));
+  const newest = look.newestAck?.incarnation ?? null;
+  return newest === null ? epochs : [...epochs, newest];
+}

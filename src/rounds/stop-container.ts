@@ -1,0 +1,55 @@
+import { isHostReason } from '../core/reasons.js';
+import type { StopReason } from '../core/reasons.js';
+import type { SessionAddress } from '../protocol/address.js';
+import { isUp } from './fleet.js';
+import type { Supervised } from './fleet.js';
+import type { Porter } from './porter.js';
+
+/** Asked right before a stop that depends on what the files say: whether it is still right. */
+export type StopCheck = (session: SessionAddress, reason: StopReason) => Promise<boolean>;
+
+/** TERM, grace, KILL, and confirmed gone by the runtime. Its end is a hint: the next look settles. */
+export class Stops {
+  readonly #porter: Porter;
+
+  constructor(porter: Porter) {
+    this.#porter = porter;
+  }
+
+  /** Begins to stop what the session runs; resolves at once. A stop already under way goes on. */
+  async stop(session: SessionAddress, one: Supervised, reason: StopReason, detail: string): Promise<void> {
+    const container = one.container;
+    if (container === null || !isUp(container) || one.inFlight !== null) return;
+    one.inFlight = 'stopping';
+    const { log, registry, gate, notices, operations, settings } = this.#porter;
+    registry.markStopping(session, container.epoch, reason);
+    log.info({ session, epoch: container.epoch, containerId: container.id, reason, detail }, 'stopping container');
+    if (!isHostReason(reason)) {
+      notices.raise(
+        reason === 'not_claiming' ? 'not_claiming' : 'stopped',
+        session,
+        `the container of ${session} is stopped (${reason}): ${detail}`,
+      );
+    }
+    operations.run('stop', async () => {
+      try {
+        const result = await gate.call((runtime) => runtime.stop(container.id, settings.stopGraceMs));
+        if (result?.value.kind === 'still_running') {
+          one.blocked = true;
+          log.error({ session, containerId: container.id, detail: result.value.detail }, 'container cannot be stopped');
+          notices.raise(
+            'unstoppable',
+            session,
+            `the container ${container.id} of ${session} could not be stopped (${result.value.detail}); the session is blocked until the runtime says that it is gone: end it by hand`,
+          );
+        } else if (result?.value.kind === 'gone') {
+          notices.settle('unstoppable', session);
+        }
+      } finally {
+        one.inFlight = null;
+        this.#porter.hint(session);
+      }
+    });
+    return Promise.resolve();
+  }
+}
