@@ -367,9 +367,15 @@ export interface Settings extends Fields<z.output<typeof HOST_SETTINGS>>, GroupS
   /** Groups that have settings of their own. */
   readonly groups: ReadonlyMap<string, GroupSettings>;
   /** Where each setting that is not at its default came from; those of groups as `groups.<name>.<SETTING>`. */
-  readonly sources: ReadonlyMap<string, string>;
+  readonly sources: ReadonlyMap<string, SettingSource>;
   /** What was wrong but harmless, for the log. */
   readonly warnings: readonly string[];
+}
+
+export interface SettingSource {
+  readonly from: 'file' | 'environment' | 'flag';
+  /** `/data/config.yaml:4`, `NIGHTPORTER_MAX_TRIES`, `--runtime`. */
+  readonly place: string;
 }
 
 /** `SWEEP_INTERVAL_MS` is `sweepIntervalMs`. */

@@ -1,6 +1,6 @@
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
-import type { GroupSettingName, SettingName } from '../config.js';
+import type { GroupSettingName, SettingName, SettingSource } from '../config.js';
 import { GROUP_SETTINGS, HOST_SETTINGS } from '../config.js';
 import { NAME_RULE, isName } from '../protocol/address.js';
 import { nearest } from './nearest.js';
@@ -10,7 +10,7 @@ export interface Given {
   readonly value: unknown;
   /** Begins a sentence: `/data/config.yaml:4: MAX_TRIES`. */
   readonly subject: string;
-  readonly source: string;
+  readonly source: SettingSource;
 }
 
 export type Layer = ReadonlyMap<SettingName, Given>;
@@ -72,13 +72,13 @@ function entriesOf(file: OpenFile, map: YAMLMap, prefix: string): readonly Entry
   return map.items.map(({ key, value }) => {
     const name = isScalar(key) ? String(key.value) : '(a key that is no text)';
     const range = isNode(key) ? key.range : undefined;
-    const source = `${file.path}:${file.lines.linePos(range?.[0] ?? 0).line}`;
+    const place = `${file.path}:${file.lines.linePos(range?.[0] ?? 0).line}`;
     return {
       key: name,
       value: isNode(value) ? (value.toJS(file.document) as unknown) : value,
       map: isMap(value) ? value : undefined,
-      subject: `${source}: ${prefix}${name}`,
-      source,
+      subject: `${place}: ${prefix}${name}`,
+      source: { from: 'file', place },
     };
   });
 }
@@ -91,7 +91,7 @@ function addAll(
   for (const [name, one] of given) {
     const other = settings.get(name);
     if (other === undefined) settings.set(name, one);
-    else problems.push(`${one.subject} is set a second time (also at ${other.source}); keep one of them`);
+    else problems.push(`${one.subject} is set a second time (also at ${other.source.place}); keep one of them`);
   }
 }
 

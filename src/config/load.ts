@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { GroupSettingName, GroupSettings, SettingName, Settings } from '../config.js';
+import type { GroupSettingName, GroupSettings, SettingName, SettingSource, Settings } from '../config.js';
 import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
 import { NightporterError } from '../protocol/errors.js';
 import { RUNNER_ENV } from '../protocol/workspace.js';
@@ -17,6 +17,7 @@ const OTHER_VARIABLES: readonly string[] = [
   'NIGHTPORTER_DATA_DIR',
   'NIGHTPORTER_RESUME',
   'NIGHTPORTER_REQUIRE_ENGINE',
+  'NIGHTPORTER_TEST_ENGINE_DIR',
   ...Object.values(RUNNER_ENV),
 ];
 
@@ -97,7 +98,11 @@ function fromEnvironment(env: SettingsSources['env'], problems: string[]): Layer
     const name = variable.slice(PREFIX.length);
     const isOther = OTHER_VARIABLES.includes(variable);
     if (isSettingName(name) && !(isOther && inContainer)) {
-      layer.set(name, { value, subject: `environment variable ${variable}`, source: variable });
+      layer.set(name, {
+        value,
+        subject: `environment variable ${variable}`,
+        source: { from: 'environment', place: variable },
+      });
     } else if (!isOther) {
       const hint = nearest(variable, [...known, ...OTHER_VARIABLES]);
       problems.push(`environment variable ${variable} is no setting; ${hint}`);
@@ -110,9 +115,9 @@ function fromFlags(flags: SettingsSources['flags'], problems: string[]): Layer {
   const layer = new Map<SettingName, Given>();
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue;
-    const source = `--${name.toLowerCase().replaceAll('_', '-')}`;
-    if (isSettingName(name)) layer.set(name, { value, subject: `option ${source}`, source });
-    else problems.push(`option ${source} is no setting; ${nearest(name, Object.keys(SHAPE))}`);
+    const place = `--${name.toLowerCase().replaceAll('_', '-')}`;
+    if (isSettingName(name)) layer.set(name, { value, subject: `option ${place}`, source: { from: 'flag', place } });
+    else problems.push(`option ${place} is no setting; ${nearest(name, Object.keys(SHAPE))}`);
   }
   return layer;
 }
@@ -152,8 +157,8 @@ function settingsOf(values: Values): Omit<Settings, 'groups' | 'sources' | 'warn
 function sourcesOf(
   layers: readonly Layer[],
   groups: ReadonlyMap<string, ReadonlyMap<GroupSettingName, Given>>,
-): ReadonlyMap<string, string> {
-  const sources = new Map<string, string>();
+): Settings['sources'] {
+  const sources = new Map<string, SettingSource>();
   for (const layer of layers) for (const [name, { source }] of layer) sources.set(name, source);
   for (const [group, layer] of groups) {
     for (const [name, { source }] of layer) sources.set(`groups.${group}.${name}`, source);

@@ -1,4 +1,4 @@
-import type { GroupSettings, SettingName, Settings } from '../config.js';
+import type { GroupSettings, SettingName, SettingSource, Settings } from '../config.js';
 import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
 import type { SettingFacts } from './kinds.js';
 import { FACTS } from './kinds.js';
@@ -13,8 +13,11 @@ export interface SettingRow {
   readonly unit: string;
   /** The value as people write it. */
   readonly shown: string;
-  /** `default`, or the place where it was set. */
-  readonly source: string;
+  readonly from: 'default' | SettingSource['from'];
+  /** Where it was set: `/data/config.yaml:4`, `NIGHTPORTER_MAX_TRIES`, `--runtime`; null: nowhere. */
+  readonly place: string | null;
+  /** `value` and `shown` are masked. */
+  readonly secret: boolean;
 }
 
 const SCHEMAS = { ...HOST_SETTINGS.shape, ...GROUP_SETTINGS.shape };
@@ -34,11 +37,18 @@ export function describeSettings(settings: Settings): readonly SettingRow[] {
   return rows;
 }
 
-function rowOf(fullName: string, name: SettingName, from: GroupSettings, source: string | undefined): SettingRow {
+function rowOf(
+  fullName: string,
+  name: SettingName,
+  from: GroupSettings,
+  source: SettingSource | undefined,
+): SettingRow {
   const facts = factsOf(name);
   const found = Object.entries(from).find(([field]) => field === fieldOf(name))?.[1] as unknown;
   const value = facts.secret ? mask(found) : found;
-  return { name: fullName, value, unit: facts.unit, shown: show(value, facts), source: source ?? 'default' };
+  const shown = show(value, facts);
+  const { from: origin, place } = source ?? { from: 'default' as const, place: null };
+  return { name: fullName, value, unit: facts.unit, shown, from: origin, place, secret: facts.secret };
 }
 
 /** Of a command its program, of variables their names: the rest may be secret. */
