@@ -34,4 +34,6 @@ export const RUNNER_ENV = {
   command: 'NIGHTPORTER_COMMAND',
   /** Leave with exit code 0 after this long without work, milliseconds. */
   idleMs: 'NIGHTPORTER_IDLE_MS',
+  /** Time between TERM and KILL, milliseconds; without it 10 s is assumed. */
+  stopGraceMs: 'NIGHTPORTER_STOP_GRACE_MS',
 } as const;

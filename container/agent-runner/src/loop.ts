@@ -1,0 +1,153 @@
+import { chooseTurn } from './choose.js';
+import type { PendingRow } from './choose.js';
+import { lookAtInbound, NewsGate } from './inbound.js';
+import type { Log } from './log.js';
+import { isTransient } from './outbound.js';
+import type { Outbound } from './outbound.js';
+import { pause, persist } from './persist.js';
+import type { Outcome, Provider, Turn, TurnReport } from './provider.js';
+import type { Settings } from './settings.js';
+
+const BUSY_POLL_MS = 100;
+const IDLE_POLL_MS = 250;
+/** Polls are quick for this long after there was work. */
+const BUSY_FOR_MS = 10_000;
+/** Progress is written at most this often. */
+const PROGRESS_EVERY_MS = 1_000;
+
+export type LoopEnd = 'idle' | 'stopped';
+
+/** Polls, claims, runs turns and acknowledges them, until it is told to stop or has been idle for long enough. */
+export class Loop {
+  readonly #settings: Settings;
+  readonly #outbound: Outbound;
+  readonly #provider: Provider;
+  readonly #log: Log;
+  readonly #stop: AbortSignal;
+  readonly #gate: NewsGate;
+  /** Key of session_state under which the provider's session id is kept; null: it has none. */
+  readonly #stateKey: string | null;
+  /** Ids of the `on_wake` rows that the first readable poll saw as due; undefined before it. */
+  #onWake: ReadonlySet<string> | undefined;
+  #unreadable: string | undefined;
+
+  constructor(parts: {
+    readonly settings: Settings;
+    readonly outbound: Outbound;
+    readonly provider: Provider;
+    readonly log: Log;
+    readonly stop: AbortSignal;
+  }) {
+    this.#settings = parts.settings;
+    this.#outbound = parts.outbound;
+    this.#provider = parts.provider;
+    this.#log = parts.log;
+    this.#stop = parts.stop;
+    this.#gate = new NewsGate(parts.settings.inbound);
+    this.#stateKey = parts.provider.resumes ? `provider_session:${parts.provider.name}` : null;
+  }
+
+  async run(): Promise<LoopEnd> {
+    let workedAtMs = performance.now();
+    while (!this.#stop.aborted) {
+      const turn = this.#claimNext();
+      if (turn !== undefined) {
+        await this.#run(turn);
+        workedAtMs = performance.now();
+        // Timers and signals get their chance between the turns of a burst.
+        await new Promise(setImmediate);
+        continue;
+      }
+      this.#outbound.declare();
+      const idleMs = performance.now() - workedAtMs;
+      if (idleMs >= this.#settings.idleMs) return 'idle';
+      const pollMs = idleMs < BUSY_FOR_MS ? BUSY_POLL_MS : IDLE_POLL_MS;
+      await pause(Math.min(pollMs, this.#settings.idleMs - idleMs), this.#stop);
+    }
+    return 'stopped';
+  }
+
+  /** Claims the messages of the next turn; undefined: nothing to do, or nothing that can be read or claimed now. */
+  #claimNext(): Turn | undefined {
+    const { news, signature } = this.#gate.mayHaveNews();
+    if (!news) return undefined;
+    try {
+      const nowMs = Date.now();
+      const look = this.#outbound.withAcks((isAcked) =>
+        lookAtInbound(this.#settings.inbound, (pending) => {
+          this.#onWake ??= new Set(pending.filter((row) => row.onWake && isDue(row, nowMs)).map((row) => row.id));
+          const given = this.#onWake;
+          return chooseTurn(pending, {
+            nowMs,
+            maxClaims: Math.min(this.#settings.maxClaims, this.#provider.claimsPerTurn),
+            isOnWakeGiven: (row) => given.has(row.id),
+            isAcked,
+          });
+        }),
+      );
+      if (look.kind === 'unreadable') {
+        // A lock is the host at work: too common to tell.
+        if (look.code !== this.#unreadable && look.code !== 'SQLITE_BUSY')
+          this.#log.info('inbound.db cannot be read now', { reason: look.code });
+        this.#unreadable = look.code;
+        this.#gate.reset();
+        return undefined;
+      }
+      this.#unreadable = undefined;
+      if (look.messages.length === 0) {
+        this.#gate.settle(signature, look.choice.nextDueAtMs);
+        return undefined;
+      }
+      this.#gate.reset();
+      const resume = this.#stateKey === null ? null : this.#outbound.readProviderSession(this.#stateKey);
+      this.#outbound.claim(look.messages, nowMs);
+      return { messages: look.messages, resume };
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      this.#log.error('outbound.db cannot be used now', { reason: error.code });
+      this.#gate.reset();
+      return undefined;
+    }
+  }
+
+  async #run(turn: Turn): Promise<void> {
+    const startedAtMs = performance.now();
+    const { messages } = turn;
+    this.#log.info('turn started', { messages: messages.length, tries: messages.at(-1)?.tries ?? 0 });
+    const outcome = await this.#provider.run(turn, this.#report(), this.#stop);
+    await persist(
+      () => {
+        if (outcome.kind === 'unfinished') this.#outbound.release(messages);
+        else this.#outbound.finish(messages, outcome, this.#stateKey, Date.now());
+      },
+      { stop: this.#stop, graceMs: this.#settings.stopGraceMs, log: this.#log },
+    );
+    this.#log.info('turn ended', {
+      outcome: outcome.kind,
+      ...failureFields(outcome),
+      durationMs: Math.round(performance.now() - startedAtMs),
+    });
+  }
+
+  #report(): TurnReport {
+    let toldAtMs = performance.now();
+    return {
+      progress: () => {
+        if (performance.now() - toldAtMs < PROGRESS_EVERY_MS) return;
+        toldAtMs = performance.now();
+        this.#outbound.progress(Date.now());
+      },
+      tool: (name, timeoutMs) => {
+        this.#outbound.tool(name === null ? null : { name, timeoutMs, startedAtMs: Date.now() });
+      },
+    };
+  }
+}
+
+function isDue(row: PendingRow, nowMs: number): boolean {
+  return row.processAfterMs === null || row.processAfterMs <= nowMs;
+}
+
+function failureFields(outcome: Outcome): Record<string, string> {
+  return outcome.kind === 'failed' ? { errorClass: outcome.errorClass } : {};
+}

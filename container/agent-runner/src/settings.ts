@@ -1,0 +1,102 @@
+import { findAddress } from '../../../src/protocol/address.js';
+import type { SessionAddress } from '../../../src/protocol/address.js';
+import { PROTOCOL_VERSION } from '../../../src/protocol/schema.js';
+import { RUNNER_ENV } from '../../../src/protocol/workspace.js';
+
+export interface Settings {
+  readonly workspace: string;
+  /** Path of inbound.db. */
+  readonly inbound: string;
+  readonly session: SessionAddress;
+  /** This incarnation's number. */
+  readonly epoch: number;
+  readonly heartbeatMs: number;
+  /** Most triggering messages in one turn. */
+  readonly maxClaims: number;
+  readonly idleMs: number;
+  /** Between TERM and KILL. */
+  readonly stopGraceMs: number;
+  readonly provider: ProviderChoice;
+}
+
+export type ProviderChoice =
+  { readonly name: 'echo' } | { readonly name: 'command'; readonly command: readonly [string, ...string[]] };
+
+export type SettingsResult =
+  { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the NIGHTPORTER_* environment, all problems at once. Without a value: heartbeat 10 s, 10 claims, idle 5 min,
+ * stop grace 10 s; everything else is required.
+ */
+export function readSettings(env: Environment): SettingsResult {
+  const problems: string[] = [];
+  const text = (name: string): string => {
+    const value = env[name];
+    if (value === undefined || value === '') problems.push(`${name} is not set`);
+    return value ?? '';
+  };
+  const integer = (name: string, min: number, max: number, absent?: number): number => {
+    const value = env[name];
+    if ((value === undefined || value === '') && absent !== undefined) return absent;
+    const number = /^\d{1,16}$/.test(text(name)) ? Number(value) : NaN;
+    if (number >= min && number <= max) return number;
+    if (value !== undefined && value !== '') {
+      problems.push(`${name} must be an integer from ${String(min)} to ${String(max)}, not ${quote(value)}`);
+    }
+    return 0;
+  };
+
+  const protocol = text(RUNNER_ENV.protocol);
+  if (protocol !== '' && protocol !== String(PROTOCOL_VERSION)) {
+    problems.push(`${RUNNER_ENV.protocol} is ${quote(protocol)}: this runner speaks ${String(PROTOCOL_VERSION)} only`);
+  }
+  const workspace = text(RUNNER_ENV.workspace);
+  const inbound = text(RUNNER_ENV.inbound);
+  const address = text(RUNNER_ENV.session);
+  const session = findAddress(address)?.address;
+  if (address !== '' && session === undefined) problems.push(`${RUNNER_ENV.session} must be <group>/<session>`);
+  const epoch = integer(RUNNER_ENV.epoch, 1, Number.MAX_SAFE_INTEGER);
+  const heartbeatMs = integer(RUNNER_ENV.heartbeatMs, 10, 600_000, 10_000);
+  const maxClaims = integer(RUNNER_ENV.maxClaims, 1, 1_000, 10);
+  const idleMs = integer(RUNNER_ENV.idleMs, 1, 2_147_483_647, 300_000);
+  const stopGraceMs = integer(RUNNER_ENV.stopGraceMs, 0, 3_600_000, 10_000);
+  const provider = readProvider(text(RUNNER_ENV.provider), env[RUNNER_ENV.command], problems);
+
+  if (problems.length > 0 || session === undefined || provider === undefined) return { ok: false, problems };
+  return {
+    ok: true,
+    settings: { workspace, inbound, session, epoch, heartbeatMs, maxClaims, idleMs, stopGraceMs, provider },
+  };
+}
+
+function readProvider(name: string, command: string | undefined, problems: string[]): ProviderChoice | undefined {
+  if (name === '') return undefined;
+  if (name === 'echo') return { name };
+  if (name !== 'command') {
+    problems.push(`${RUNNER_ENV.provider} is ${quote(name)}: this runner has echo and command`);
+    return undefined;
+  }
+  const [program, ...args] = parseStrings(command ?? '') ?? [];
+  if (program === undefined || program === '' || [program, ...args].some((word) => word.includes('\0'))) {
+    problems.push(`${RUNNER_ENV.command} must be a JSON array of strings: the program and its arguments`);
+    return undefined;
+  }
+  return { name, command: [program, ...args] };
+}
+
+function parseStrings(text: string): string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
+  } catch {
+    // Not JSON: the caller says so.
+    return undefined;
+  }
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value.slice(0, 40));
+}
