@@ -17,7 +17,7 @@ const ROOMS = {
   http: 'src/http/**',
   cli: 'src/cli/**',
   system: 'src/system.ts',
-  daemon: 'src/daemon.ts',
+  daemon: ['src/daemon.ts', 'src/daemon/**'],
   entry: ['src/main.ts', 'src/index.ts'],
   runner: 'container/agent-runner/src/**',
   test: ['test/**', 'vitest.config.ts'],
