@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** The daemon's log: JSON lines on stderr, one child per component. Never contents, environment or secrets. */
 export function createLog(level: LogLevel): Logger {

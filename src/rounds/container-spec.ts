@@ -18,6 +18,7 @@ export interface ContainerTemplate {
   readonly heartbeatMs: number;
   readonly maxClaims: number;
   readonly idleMs: number;
+  readonly stopGraceMs: number;
 }
 
 export interface SessionPlaces {
@@ -75,6 +76,7 @@ export function containerSpec(source: SpecSource, record: SessionRecord, epoch: 
       [RUNNER_ENV.maxClaims]: String(template.maxClaims),
       [RUNNER_ENV.provider]: template.provider,
       [RUNNER_ENV.idleMs]: String(template.idleMs),
+      [RUNNER_ENV.stopGraceMs]: String(template.stopGraceMs),
       ...(template.command === null ? {} : { [RUNNER_ENV.command]: JSON.stringify(template.command) }),
     },
     inDir: places.inDir,

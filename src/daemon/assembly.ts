@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { policyFor } from '../config.js';
+import type { Settings } from '../config.js';
+import { loadSettings } from '../config/load.js';
+import type { Desk } from '../desk/desk.js';
+import { createLog } from '../observe/logs.js';
+import type { Logger } from '../observe/logs.js';
+import { createNotices } from '../observe/notices.js';
+import type { Registry } from '../ports/registry.js';
+import type { Runtime } from '../ports/runtime.js';
+import type { SessionFiles } from '../ports/session-files.js';
+import { NightporterError } from '../protocol/errors.js';
+import { PorterRounds } from '../rounds/rounds.js';
+import { chooseRuntime, thisMachine } from '../runtime/choose-runtime.js';
+import type { RuntimeKind } from '../runtime/choose-runtime.js';
+import { DockerRuntime } from '../runtime/docker/docker-runtime.js';
+import { CONTAINER_GID, CONTAINER_UID } from '../runtime/docker/create-options.js';
+import { findEngineAddress } from '../runtime/docker/engine-address.js';
+import { runnerImageTag } from '../runtime/docker/image.js';
+import { ProcessRuntime } from '../runtime/process/process-runtime.js';
+import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
+import { systemClock, systemRandom } from '../system.js';
+import { specSource } from './spec-source.js';
+
+/** The folder that holds package.json: this file's place is the same below src/ and dist/src/. */
+export const PACKAGE_ROOT = findRoot();
+const COMPILED = `${PACKAGE_ROOT}dist/`;
+/** As whom containers run under a root daemon. */
+const OUT_OWNER = { uid: CONTAINER_UID, gid: CONTAINER_GID };
+const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
+
+export interface Places {
+  readonly dataDir: string;
+  readonly configFile: string | undefined;
+  /** `--runtime`, where it was given. */
+  readonly runtime: 'auto' | RuntimeKind | undefined;
+}
+
+export function settingsOf(places: Places): Settings {
+  return loadSettings({
+    dataDir: places.dataDir,
+    configPath: places.configFile,
+    env: process.env,
+    flags: { RUNTIME: places.runtime },
+    readFile,
+  });
+}
+
+/** Decided once per data dir and recorded; an explicit choice replaces it only where `record` says so. */
+export function decideRuntime(
+  settings: Settings,
+  registry: Registry,
+  log: Logger,
+  options: { readonly record: boolean },
+): RuntimeKind {
+  const before = registry.readFact('runtime');
+  const recorded = before === 'docker' || before === 'process' ? before : undefined;
+  const choice = chooseRuntime({ asked: settings.runtime, recorded, around: thisMachine() });
+  if (options.record && choice.kind !== recorded) registry.writeFact('runtime', choice.kind);
+  log.debug({ runtime: choice.kind, reason: choice.reason }, 'runtime chosen');
+  return choice.kind;
+}
+
+export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeKind | null, log: Logger): SessionFiles {
+  return new PooledSessionFiles({
+    dataDir,
+    childEntry: `${COMPILED}src/store/worker/child.js`,
+    workers: settings.fileWorkers,
+    deadlineMs: settings.fileDeadlineMs,
+    outboundMaxBytes: settings.outboundMaxBytes,
+    messageMaxBytes: settings.messageMaxBytes,
+    outOwner: runtime === 'docker' && process.getuid?.() === 0 ? OUT_OWNER : undefined,
+    log: log.child({ component: 'files' }),
+  });
+}
+
+export function openRuntime(
+  kind: RuntimeKind,
+  dataDir: string,
+  settings: Settings,
+  registry: Registry,
+  log: Logger,
+): Runtime {
+  const shared = { install: registry.install, deadlineMs: settings.runtimeDeadlineMs };
+  if (kind === 'process') {
+    return new ProcessRuntime({
+      ...shared,
+      dataDir,
+      shimEntry: `${COMPILED}src/runtime/process/shim.js`,
+      runnerEntry: RUNNER_ENTRY,
+      nodePath: process.execPath,
+      log: log.child({ component: 'process-runtime' }),
+    });
+  }
+  const address = findEngineAddress(thisMachine());
+  if (address === undefined) {
+    throw new NightporterError(
+      'unavailable',
+      'no container engine is installed: install Docker or Podman, set DOCKER_HOST, or use --runtime process',
+    );
+  }
+  return new DockerRuntime({
+    ...shared,
+    address,
+    root: PACKAGE_ROOT,
+    baseImage: settings.runnerBaseImage,
+    log: log.child({ component: 'docker-runtime' }),
+  });
+}
+
+export interface Assembled {
+  readonly rounds: PorterRounds;
+  readonly desk: Desk;
+  readonly runtime: Runtime;
+  /** In reverse order of building; the registry and the lock stay with the caller. Idempotent. */
+  close(): Promise<void>;
+}
+
+export async function assemble(
+  kind: RuntimeKind,
+  dataDir: string,
+  settings: Settings,
+  registry: Registry,
+  log: Logger,
+  requestStop: () => void,
+): Promise<Assembled> {
+  const runtime = openRuntime(kind, dataDir, settings, registry, log);
+  const runnerVersion = kind === 'docker' ? await runnerImageTag(PACKAGE_ROOT) : packageVersion();
+  const files = openFiles(dataDir, settings, kind, log);
+  const rounds = new PorterRounds({
+    registry,
+    files,
+    runtime,
+    clock: systemClock,
+    log: log.child({ component: 'rounds' }),
+    notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
+    settings: {
+      sweepIntervalMs: settings.sweepIntervalMs,
+      stopGraceMs: settings.stopGraceMs,
+      busyRetryMaxMs: settings.busyRetryMaxMs,
+      drainTimeoutMs: settings.drainTimeoutMs,
+      maxConcurrentContainers: settings.maxConcurrentContainers,
+      driftSlice: settings.gateSlice,
+      orphans: settings.orphans,
+    },
+    specs: specSource({ dataDir, settings, registry, runtime: kind, runnerVersion, environment: process.env }),
+    policy: (record) => policyFor(settings, record.group, record.provider),
+  });
+  const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds, runtime, requestStop });
+  return {
+    rounds,
+    desk,
+    runtime,
+    async close() {
+      await rounds.stop();
+      await files.close();
+      await runtime.close();
+    },
+  };
+}
+
+export function openDeskOn(
+  dataDir: string,
+  settings: Settings,
+  registry: Registry,
+  files: SessionFiles,
+  log: Logger,
+  live: Pick<Desk, 'rounds' | 'runtime' | 'requestStop'>,
+): Desk {
+  return {
+    registry,
+    files,
+    clock: systemClock,
+    random: systemRandom,
+    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes },
+    log: log.child({ component: 'desk' }),
+    ...live,
+  };
+}
+
+/** The daemon logs as it is set; commands only what is wrong. */
+export function logFor(settings: Settings, who: 'daemon' | 'command'): Logger {
+  const log = createLog(who === 'daemon' ? settings.logLevel : 'error');
+  for (const warning of settings.warnings) log.warn({ warning }, 'settings');
+  return log;
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function findRoot(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const inDist = fileURLToPath(new URL('../../../', import.meta.url));
+  return here.includes('/dist/src/') ? inDist : fileURLToPath(new URL('../../', import.meta.url));
+}
+
+export function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(`${PACKAGE_ROOT}package.json`, 'utf8'));
+  if (typeof text === 'object' && text !== null && 'version' in text && typeof text.version === 'string') {
+    return text.version;
+  }
+  throw new NightporterError('failed', `${PACKAGE_ROOT}package.json has no version: reinstall Nightporter`);
+}
