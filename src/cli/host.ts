@@ -1,3 +1,4 @@
+import type { SettingRow } from '../config/reference.js';
 import type { Desk } from '../desk/desk.js';
 import type { SweepReport } from '../desk/sweep.js';
 
@@ -16,7 +17,7 @@ export interface Host {
   /** One round by itself, over every session, under the host lock (`runtime` is not recorded). Lock taken: `refused`. */
   sweepOnce(options: SweepOptions): Promise<SweepReportOrLock>;
   /** Every setting as it is in effect; secrets hidden. Creates nothing. */
-  showSettings(options: HostOptions): Promise<readonly SettingView[]>;
+  showSettings(options: HostOptions): Promise<readonly SettingRow[]>;
 }
 
 export interface HostOptions {
@@ -52,12 +53,3 @@ export interface LockTaken {
 }
 
 export type SweepReportOrLock = { readonly kind: 'swept'; readonly report: SweepReport } | LockTaken;
-
-export interface SettingView {
-  /** `MAX_TRIES`, `groups.demo.provider`. */
-  readonly name: string;
-  /** null: off, or hidden where `secret`. */
-  readonly value: unknown;
-  readonly from: 'default' | 'file' | 'environment' | 'flag';
-  readonly secret: boolean;
-}

@@ -56,14 +56,5 @@ export interface CreateSessionInput {
   readonly image?: string | undefined;
 }
 
-export const SESSION_CHANGES = [
-  'pin',
-  'unpin',
-  'suspend',
-  'resume',
-  'close',
-  'reopen',
-  'delete',
-  'release',
-] as const;
+export const SESSION_CHANGES = ['pin', 'unpin', 'suspend', 'resume', 'close', 'reopen', 'delete', 'release'] as const;
 export type SessionChange = (typeof SESSION_CHANGES)[number];

@@ -64,7 +64,9 @@ function explain(issue: z.core.$ZodIssue, known: readonly string[]): readonly st
   if (issue.path.length === 0) return [issue.code === 'invalid_type' ? `not a JSON ${issue.expected}` : issue.message];
   const field = `"${issue.path.join('.')}"`;
   if (issue.code === 'invalid_type') {
-    return [issue.input === undefined ? `${field} is missing or no ${issue.expected}` : `${field} is no ${issue.expected}`];
+    return [
+      issue.input === undefined ? `${field} is missing or no ${issue.expected}` : `${field} is no ${issue.expected}`,
+    ];
   }
   return [`${field}: ${issue.message}`];
 }

@@ -87,7 +87,10 @@ async function* bounded(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     if (total <= BATCH_MAX_BYTES) yield chunk;
   }
   if (total > BATCH_MAX_BYTES) {
-    throw new NightporterError('usage', `the batch is ${total} bytes, the most is ${BATCH_MAX_BYTES}: send it in parts`);
+    throw new NightporterError(
+      'usage',
+      `the batch is ${total} bytes, the most is ${BATCH_MAX_BYTES}: send it in parts`,
+    );
   }
 }
 

@@ -1,0 +1,29 @@
+import type { DeskApi } from '../desk/api.js';
+import type { Host, HostOptions } from './host.js';
+
+/** What a command works with. */
+export interface CommandContext extends HostOptions {
+  readonly json: boolean;
+  readonly output: Output;
+  /** Aborted by Ctrl-C, TERM, or a reader of our output that went away. */
+  readonly interrupted: AbortSignal;
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly host: () => Promise<Host>;
+}
+
+export interface Output {
+  /** Waits where the reader is slow. */
+  write(text: string): Promise<void>;
+  /** A line on stderr. */
+  warn(text: string): void;
+  /** Width of the terminal, or 80. */
+  readonly columns: number;
+}
+
+/** A desk to ask, wherever it is. */
+export interface DeskConnection {
+  readonly api: DeskApi;
+  /** Whether a daemon answers. */
+  readonly daemon: boolean;
+  close(): Promise<void>;
+}

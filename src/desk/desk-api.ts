@@ -1,0 +1,48 @@
+import type { DeskApi, Streamed } from './api.js';
+import { changeSession } from './change-session.js';
+import { createSession } from './create-session.js';
+import type { Desk } from './desk.js';
+import { drain } from './drain.js';
+import { listDead } from './list-dead.js';
+import { listSessions } from './list-sessions.js';
+import { readLogs } from './read-logs.js';
+import { readReplies } from './read-replies.js';
+import { sendBatch } from './send-batch.js';
+import { sendMessage } from './send-message.js';
+import { showSession } from './show-session.js';
+import { status } from './status.js';
+import { sweep } from './sweep.js';
+
+const ROWS_PER_TURN = 500;
+
+/** The questions of `DeskApi`, answered in this process. */
+export function deskApi(desk: Desk): DeskApi {
+  return {
+    status: () => status(desk),
+    send: (input) => soon(() => sendMessage(desk, input)),
+    sendBatch: (bytes, session) => sendBatch(desk, bytes, session),
+    replies: (session, after) => readReplies(desk, session, after),
+    createSession: (input) => createSession(desk, input),
+    sessions: (options) => inTurns(listSessions(desk, options)),
+    showSession: (session) => soon(() => showSession(desk, session)),
+    changeSession: (session, change) => changeSession(desk, session, change),
+    deadLetters: (options) => listDead(desk, options),
+    logs: (session) => readLogs(desk, session),
+    sweep: (options) => sweep(desk, options),
+    drain: () => drain(desk),
+  };
+}
+
+async function soon<T>(answer: () => T): Promise<T> {
+  return Promise.resolve().then(answer);
+}
+
+/** Lets others have their turn between rows. */
+async function* inTurns<T>(rows: Iterable<T>): AsyncGenerator<Streamed<T>> {
+  let given = 0;
+  for (const row of rows) {
+    yield { row };
+    given += 1;
+    if (given % ROWS_PER_TURN === 0) await new Promise(setImmediate);
+  }
+}

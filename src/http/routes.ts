@@ -1,0 +1,66 @@
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import type { HttpBindings } from '@hono/node-server';
+import { z } from 'zod';
+import type { DeskApi } from '../desk/api.js';
+import type { Desk } from '../desk/desk.js';
+import { CHANGE_SESSION, CREATE_SESSION, parseInput, SEND, SWEEP } from '../desk/parse-input.js';
+import type { PingBody } from '../desk/wire.js';
+import { HTTP_STATUS } from '../desk/wire.js';
+import { NightporterError } from '../protocol/errors.js';
+import { errorBody } from './error-body.js';
+import { bytesOf, readJson } from './read-body.js';
+import { streamRows } from './stream-rows.js';
+
+/** Names and escapes beside a message's content. */
+const BODY_SLACK_BYTES = 64 * 1024;
+const SMALL_BODY_BYTES = 1024 * 1024;
+
+type Env = { Bindings: HttpBindings };
+
+const MARK = z.object({ after: z.coerce.number().int().nonnegative().default(0) });
+
+export function routes(desk: Desk, api: DeskApi): Hono<Env> {
+  const app = new Hono<Env>();
+  const body = (c: Context<Env>, maxBytes = SMALL_BODY_BYTES) => readJson(c.env.incoming, maxBytes);
+  const session = (c: Context<Env>) => `${c.req.param('group') ?? ''}/${c.req.param('session') ?? ''}`;
+
+  app.get('/v1/ping', (c) => c.json({ pid: process.pid, dataDir: desk.settings.dataDir } satisfies PingBody));
+  app.get('/v1/status', async (c) => c.json(await api.status()));
+
+  app.post('/v1/messages', async (c) => {
+    const input = parseInput(SEND, await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES));
+    return c.json(await api.send(input));
+  });
+  app.post('/v1/messages/batch', async (c) =>
+    c.json(await api.sendBatch(bytesOf(c.env.incoming), c.req.query('session'))),
+  );
+
+  app.get('/v1/sessions', (c) => streamRows(api.sessions({ closed: c.req.query('closed') === '1' })));
+  app.post('/v1/sessions', async (c) => c.json(await api.createSession(parseInput(CREATE_SESSION, await body(c)))));
+  app.get('/v1/sessions/:group/:session', async (c) => c.json(await api.showSession(session(c))));
+  app.post('/v1/sessions/:group/:session/change', async (c) => {
+    const { change } = parseInput(CHANGE_SESSION, await body(c));
+    return c.json(await api.changeSession(session(c), change));
+  });
+  app.get('/v1/sessions/:group/:session/replies', async (c) => {
+    const { after } = parseInput(MARK, c.req.query());
+    return c.json(await api.replies(session(c), after));
+  });
+  app.get('/v1/sessions/:group/:session/logs', async (c) => c.json(await api.logs(session(c))));
+
+  app.get('/v1/dead', (c) => streamRows(api.deadLetters({ session: c.req.query('session') })));
+  app.post('/v1/sweep', async (c) => c.json(await api.sweep(parseInput(SWEEP, await body(c)))));
+  app.post('/v1/drain', async (c) => c.json(await api.drain()));
+
+  app.notFound(() => {
+    const error = new NightporterError('usage', 'the daemon does not know this request: is it of another version?');
+    return Response.json(errorBody(error), { status: HTTP_STATUS.usage });
+  });
+  app.onError((error) => {
+    if (!(error instanceof NightporterError)) desk.log.error({ err: error }, 'request failed');
+    const body = errorBody(error);
+    return Response.json(body, { status: HTTP_STATUS[body.error.code] });
+  });
+  return app;
+}
