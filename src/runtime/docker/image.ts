@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative, sep } from 'node:path';
+import { NightporterError, RuntimeUnavailable } from '../../protocol/errors.js';
+import { messageOf } from './engine-errors.js';
+import type { Engine } from './engine.js';
+import { linesOf } from './event-stream.js';
+import type { TarFile } from './tar.js';
+import { packTar } from './tar.js';
+
+export const DEFAULT_BASE_IMAGE = 'node:20-bookworm-slim';
+const REPOSITORY = 'nightporter-runner';
+/** A build may pull a base image and compile an addon. */
+const BUILD_DEADLINE_MS = 15 * 60_000;
+
+/** Everything an image is built from; `tag` names exactly this. */
+export interface RunnerContext {
+  readonly tag: string;
+  readonly files: readonly TarFile[];
+}
+
+/** The tag of the image that this package's files make: the base image does not count. */
+export async function runnerImageTag(root: string): Promise<string> {
+  return (await runnerContext(root)).tag;
+}
+
+/**
+ * Collects what goes into the image. `root`: the package's folder, with `dist/` and `container/Dockerfile`.
+ * Rejects with `failed` when it was not built.
+ */
+export async function runnerContext(root: string): Promise<RunnerContext> {
+  const addon = await addonFiles(root);
+  const version = versionIn(addon, 'node_modules/better-sqlite3/package.json');
+  const manifest = { private: true, type: 'module', dependencies: { 'better-sqlite3': version } };
+  const files = [
+    { path: 'Dockerfile', content: await readFile(join(root, 'container/Dockerfile')) },
+    { path: 'package.json', content: Buffer.from(`${JSON.stringify(manifest)}\n`) },
+    ...(await compiled(root, 'dist/container/agent-runner/src')),
+    ...(await compiled(root, 'dist/src/protocol')),
+    ...addon,
+  ].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { tag: `${REPOSITORY}:${hashOf(files)}`, files };
+}
+
+/**
+ * Builds and tags the image through the engine's API. Rejects with `refused` when the build fails (no base image, no
+ * network for a fallback, ...), with RuntimeUnavailable when the engine does. `onOutput` is given the builder's lines.
+ */
+export async function buildRunnerImage(
+  engine: Engine,
+  context: RunnerContext,
+  baseImage: string,
+  onOutput: (line: string) => void = () => undefined,
+): Promise<void> {
+  const { stream, close } = await engine.build(packTar(context.files), context.tag, { BASE: baseImage });
+  let late = false as boolean; // set by the timer
+  const timer = setTimeout(() => {
+    late = true;
+    close();
+  }, BUILD_DEADLINE_MS);
+  try {
+    for await (const line of linesOf(stream)) {
+      const { output, error } = progressOf(line);
+      if (error !== undefined) throw buildFailed(context.tag, baseImage, error);
+      if (output !== undefined) onOutput(output);
+    }
+  } catch (error) {
+    if (error instanceof NightporterError) throw error;
+    throw broken(context.tag, messageOf(error), error);
+  } finally {
+    clearTimeout(timer);
+    close();
+  }
+  if (late) throw broken(context.tag, `not done within ${BUILD_DEADLINE_MS} ms`, undefined);
+  if (!(await engine.hasImage(context.tag)))
+    throw broken(context.tag, 'the engine ended the build without an image', undefined);
+}
+
+function buildFailed(tag: string, baseImage: string, error: string): NightporterError {
+  const pull =
+    /pull access denied|manifest (for|unknown)|not found|no such image|dial tcp|lookup .* on|i\/o timeout|connection refused|unauthorized|toomanyrequests|registry/i;
+  const advice = pull.test(error)
+    ? `the base image ${baseImage} is not on the engine and cannot be pulled: load it, or build with another one (scripts/build-image --base IMAGE)`
+    : 'build it by hand to see more (scripts/build-image)';
+  return new NightporterError('refused', `cannot build the runner image ${tag}: ${error.trim()}; ${advice}`);
+}
+
+function broken(tag: string, why: string, cause: unknown): RuntimeUnavailable {
+  return new RuntimeUnavailable(`building the runner image ${tag} broke off: ${why}`, { cause });
+}
+
+function progressOf(line: string): { readonly output?: string; readonly error?: string } {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null) return {};
+    if ('error' in value && typeof value.error === 'string') return { error: value.error };
+    if ('stream' in value && typeof value.stream === 'string') return { output: value.stream };
+  } catch {
+    return { output: line };
+  }
+  return {};
+}
+
+async function compiled(root: string, folder: string): Promise<TarFile[]> {
+  const files = await filesBelow(join(root, folder), (name) => name.endsWith('.js'));
+  if (files.length === 0) {
+    throw new NightporterError('failed', `${join(root, folder)} is empty: run "npm run build" first`);
+  }
+  return readAll(files, root, '');
+}
+
+/** better-sqlite3 as it is installed on this machine, and the two small packages with which it finds its addon. */
+async function addonFiles(root: string): Promise<TarFile[]> {
+  const from = createRequire(join(root, 'package.json'));
+  const sqlite = dirname(from.resolve('better-sqlite3/package.json'));
+  const bindings = dirname(createRequire(join(sqlite, 'package.json')).resolve('bindings/package.json'));
+  const fileUri = dirname(createRequire(join(bindings, 'package.json')).resolve('file-uri-to-path/package.json'));
+  const packages = [
+    {
+      name: 'better-sqlite3',
+      folder: sqlite,
+      keep: /^(package\.json|LICENSE|lib\/.*\.js|build\/Release\/better_sqlite3\.node)$/,
+    },
+    { name: 'bindings', folder: bindings, keep: /^(package\.json|LICENSE\.md|bindings\.js)$/ },
+    { name: 'file-uri-to-path', folder: fileUri, keep: /^(package\.json|LICENSE|index\.js)$/ },
+  ];
+  const found = await Promise.all(
+    packages.map(async ({ name, folder, keep }) => {
+      const files = await filesBelow(folder, (path) => keep.test(path));
+      return readAll(files, folder, `node_modules/${name}/`);
+    }),
+  );
+  return found.flat();
+}
+
+async function filesBelow(folder: string, keep: (path: string) => boolean): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => keep(slashed(relative(folder, path))));
+}
+
+function readAll(paths: readonly string[], base: string, prefix: string): Promise<TarFile[]> {
+  return Promise.all(
+    paths.map(async (path) => ({ path: prefix + slashed(relative(base, path)), content: await readFile(path) })),
+  );
+}
+
+function slashed(path: string): string {
+  return path.split(sep).join('/');
+}
+
+function versionIn(files: readonly TarFile[], path: string): string {
+  const manifest: unknown = JSON.parse(files.find((file) => file.path === path)?.content.toString('utf8') ?? '{}');
+  if (
+    typeof manifest === 'object' &&
+    manifest !== null &&
+    'version' in manifest &&
+    typeof manifest.version === 'string'
+  ) {
+    return manifest.version;
+  }
+  throw new NightporterError('failed', 'better-sqlite3 is not installed: run "npm ci" first');
+}
+
+function hashOf(files: readonly TarFile[]): string {
+  const hash = createHash('sha256');
+  for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content);
+  return hash.digest('hex').slice(0, 16);
+}
