@@ -41,6 +41,7 @@ const ALLOWED = {
   cli: { values: ['desk'], types: ['daemon', 'rounds'] },
   daemon: {
     values: ['ports', 'core', 'config', 'observe', 'store', 'runtime', 'desk', 'rounds', 'upkeep', 'http', 'system'],
+    types: ['cli'],
   },
   entry: { values: ['daemon', 'cli', 'config', 'observe', 'desk', 'rounds'] },
   runner: {},

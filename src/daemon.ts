@@ -128,12 +128,14 @@ async function sweepOnce(options: SweepOptions): ReturnType<Host['sweepOnce']> {
     const registry = openRegistry({ dataDir: options.dataDir, mode: 'write' });
     try {
       const kind: RuntimeKind = decideRuntime(settings, registry, log, { record: false });
-      const { rounds, close } = await assemble(kind, options.dataDir, settings, registry, log, () => undefined);
+      const assembled = await assemble(kind, options.dataDir, settings, registry, log, () => undefined);
       try {
-        const report = options.dryRun ? await rounds.sweep({ dryRun: true }) : await roundAndWhatItBegan(rounds);
+        const report = options.dryRun
+          ? await assembled.rounds.sweep({ dryRun: true })
+          : await roundAndWhatItBegan(assembled.rounds);
         return { kind: 'swept', report: report };
       } finally {
-        await close();
+        await assembled.close();
       }
     } finally {
       registry.close();

@@ -69,7 +69,6 @@ export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeK
     workers: settings.fileWorkers,
     deadlineMs: settings.fileDeadlineMs,
     outboundMaxBytes: settings.outboundMaxBytes,
-    messageMaxBytes: settings.messageMaxBytes,
     outOwner: runtime === 'docker' && process.getuid?.() === 0 ? OUT_OWNER : undefined,
     log: log.child({ component: 'files' }),
   });
