@@ -5,6 +5,7 @@ import { NightporterError } from '../protocol/errors.js';
 import type { CommandContext, DeskConnection } from './context.js';
 import { connectDaemon } from './daemon-client.js';
 import type { DaemonConnection } from './daemon-client.js';
+import type { LockTaken, OpenDesk } from './host.js';
 
 /** How long a writing command waits for the socket or the lock. */
 const PATIENCE_MS = 5_000;
@@ -28,7 +29,7 @@ export function requireDataDir(dataDir: string): void {
 /** To read: through the daemon, or read-only without one. Creates nothing. */
 export async function openForReading(context: CommandContext): Promise<DeskConnection> {
   const daemon = await findDaemon(context);
-  if (daemon !== undefined) return { api: daemon.api, daemon: true, close: () => Promise.resolve() };
+  if (daemon !== undefined) return through(daemon);
   requireDataDir(context.dataDir);
   const opened = await (await context.host()).openDesk('read', context);
   if (opened.kind === 'locked') throw lockTaken(context.dataDir, opened.holder);
@@ -39,30 +40,31 @@ export async function openForReading(context: CommandContext): Promise<DeskConne
 export async function openForWriting(context: CommandContext): Promise<DeskConnection> {
   return untilFree(context.dataDir, async () => {
     const daemon = await findDaemon(context);
-    if (daemon !== undefined) return { api: daemon.api, daemon: true, close: () => Promise.resolve() };
+    if (daemon !== undefined) return { kind: 'done', value: through(daemon) };
     const opened = await (await context.host()).openDesk('write', context);
-    return opened.kind === 'locked' ? opened : local(opened);
+    return opened.kind === 'locked' ? opened : { kind: 'done', value: await local(opened) };
   });
 }
 
 /** Tries again while another process holds the data dir, for 5 s. @throws NightporterError `refused` */
-export async function untilFree<T extends object>(
+export async function untilFree<T>(
   dataDir: string,
-  attempt: () => Promise<T | { readonly kind: 'locked'; readonly holder: string }>,
+  attempt: () => Promise<{ readonly kind: 'done'; readonly value: T } | LockTaken>,
 ): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const result = await attempt();
-    if (!('kind' in result) || result.kind !== 'locked' || !('holder' in result)) return result as T;
-    if (performance.now() >= deadline) throw lockTaken(dataDir, String(result.holder));
+    if (result.kind === 'done') return result.value;
+    if (performance.now() >= deadline) throw lockTaken(dataDir, result.holder);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-async function local(opened: {
-  readonly desk: Parameters<typeof import('../desk/desk-api.js').deskApi>[0];
-  close(): Promise<void>;
-}): Promise<DeskConnection> {
+function through(daemon: DaemonConnection): DeskConnection {
+  return { api: daemon.api, daemon: true, close: () => Promise.resolve() };
+}
+
+async function local(opened: OpenDesk): Promise<DeskConnection> {
   // Loaded only here: with a daemon none of it is needed.
   const { deskApi } = await import('../desk/desk-api.js');
   return { api: deskApi(opened.desk), daemon: false, close: () => opened.close() };

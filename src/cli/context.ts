@@ -5,8 +5,10 @@ import type { Host, HostOptions } from './host.js';
 export interface CommandContext extends HostOptions {
   readonly json: boolean;
   readonly output: Output;
-  /** Aborted by Ctrl-C, TERM, or a reader of our output that went away. */
-  readonly interrupted: AbortSignal;
+  /** Aborted when nobody reads our output any more. */
+  readonly readerGone: AbortSignal;
+  /** From the first call on, Ctrl-C and TERM abort this and no longer end the process. */
+  readonly interruptions: () => AbortSignal;
   readonly input: AsyncIterable<Uint8Array>;
   readonly host: () => Promise<Host>;
 }
