@@ -1,0 +1,202 @@
+import type { MessageId } from '../../protocol/address.js';
+import {
+  isErrorClass,
+  type AckRow,
+  type AckStatus,
+  type ContainerStateRow,
+  type MessageRow,
+} from '../../protocol/rows.js';
+import { parseInstant } from '../../protocol/times.js';
+import { cutCell, ID_MAX_BYTES, integerCell, textCell } from './cells.js';
+import { cellOrNull, type Shape } from './check-schema.js';
+import { hostile } from './finding.js';
+import type { SqliteDatabase } from './open-database.js';
+
+/** An ack with the place of its row, for deleting exactly that one. */
+export interface StoredAck extends AckRow {
+  readonly rowid: number;
+}
+
+/** What outbound.db says, of the host's own unfinished messages and of its newest rows. */
+export interface OutboundFacts {
+  /** By message id: acks of unfinished messages, of whatever attempt. */
+  readonly acks: ReadonlyMap<string, StoredAck>;
+  readonly strayClaims: readonly StoredAck[];
+  /** Ids of claimed messages that were answered. */
+  readonly answered: ReadonlySet<string>;
+  readonly containerState: ContainerStateRow | null;
+  readonly answers: { readonly count: number; readonly mark: number; readonly newestMs: number | null };
+  readonly newestAck: StoredAck | null;
+}
+
+export const NO_OUTBOUND: OutboundFacts = {
+  acks: new Map(),
+  strayClaims: [],
+  answered: new Set(),
+  containerState: null,
+  answers: { count: 0, mark: 0, newestMs: null },
+  newestAck: null,
+};
+
+/** Newest rows that are searched for claims of strangers and the newest ack; the host's own are found by key. */
+const ACK_WINDOW = 2_000;
+/** Newest answers among which those to claims are searched. */
+const ANSWER_WINDOW = 2_000;
+const ERROR_MAX_BYTES = 8_192;
+const ERROR_LOAD_MAX_BYTES = 1_048_576;
+
+interface RawAck {
+  readonly rowid: number;
+  readonly message_id: string | null;
+  readonly status: string | null;
+  readonly status_changed: string | null;
+  readonly attempt: number | null;
+  readonly incarnation: number | null;
+  readonly error: string | null;
+  readonly error_class: string | null;
+  readonly retry_at: string | null;
+}
+
+/** Reads outbound.db through a checked handle. `unfinished`: the host's pending and paused messages. */
+export function readOutbound(database: SqliteDatabase, shape: Shape, unfinished: readonly MessageRow[]): OutboundFacts {
+  const claims = readAcks(database, shape, unfinished);
+  const claimed = [...claims.acks.values()].filter((ack) => ack.status === 'processing').map((ack) => ack.messageId);
+  return {
+    ...claims,
+    answered: readAnswered(database, shape, claimed),
+    containerState: readContainerState(database, shape),
+    answers: readAnswers(database, shape),
+  };
+}
+
+/** The part of the facts that a settle compares and deletes. */
+export function readAcks(
+  database: SqliteDatabase,
+  shape: Shape,
+  unfinished: readonly MessageRow[],
+): Pick<OutboundFacts, 'acks' | 'strayClaims' | 'newestAck'> {
+  if (!shape.has('processing_ack')) return NO_OUTBOUND;
+  const select = `SELECT ${ackColumns(shape)} FROM processing_ack`;
+  const window = database.prepare<[], RawAck>(`${select} ORDER BY rowid DESC LIMIT ${String(ACK_WINDOW)}`).all();
+  const newest = window.map(ackOf).filter((ack) => ack !== undefined);
+  const acks = new Map<string, StoredAck>();
+  if (window.length > 0) {
+    const find = database.prepare<[string], RawAck>(`${select} WHERE message_id = ?`);
+    for (const { id } of unfinished) {
+      const row = find.get(id);
+      const ack = row?.message_id === id ? ackOf(row) : undefined;
+      if (ack !== undefined) acks.set(id, ack);
+    }
+  }
+  const own = new Set<string>(unfinished.map((message) => message.id));
+  return {
+    acks,
+    strayClaims: newest.filter((ack) => ack.status === 'processing' && !own.has(ack.messageId)),
+    newestAck: [...newest, ...acks.values()].reduce<StoredAck | null>(newerOf, null),
+  };
+}
+
+function newerOf(best: StoredAck | null, ack: StoredAck): StoredAck {
+  return best === null || (ack.statusChangedMs ?? -Infinity) > (best.statusChangedMs ?? -Infinity) ? ack : best;
+}
+
+function ackColumns(shape: Shape): string {
+  const optional = (column: string, sql: (column: string) => string): string =>
+    `${cellOrNull(shape, 'processing_ack', column, sql)} AS ${column}`;
+  return [
+    'rowid',
+    `${textCell('message_id')} AS message_id`,
+    `${textCell('status')} AS status`,
+    `${textCell('status_changed')} AS status_changed`,
+    optional('attempt', integerCell),
+    optional('incarnation', integerCell),
+    optional('error', (column) => cutCell(column, ERROR_MAX_BYTES, ERROR_LOAD_MAX_BYTES)),
+    optional('error_class', textCell),
+    optional('retry_at', textCell),
+  ].join(', ');
+}
+
+/** undefined: a row that says nothing (an unknown status, an id over limits). */
+function ackOf(row: RawAck): StoredAck | undefined {
+  if (row.message_id === null || !isAckStatus(row.status)) return undefined;
+  if (row.status_changed === null) throw hostile('outbound.db', `a status_changed over ${String(ID_MAX_BYTES)} bytes`);
+  return {
+    rowid: row.rowid,
+    messageId: row.message_id as MessageId,
+    status: row.status,
+    statusChanged: row.status_changed,
+    statusChangedMs: parseInstant(row.status_changed),
+    attempt: row.attempt,
+    incarnation: row.incarnation,
+    error: row.error,
+    errorClass: row.error_class !== null && isErrorClass(row.error_class) ? row.error_class : null,
+    retryAtMs: instantOf(row.retry_at),
+  };
+}
+
+function isAckStatus(text: string | null): text is AckStatus {
+  return text === 'processing' || text === 'completed' || text === 'failed';
+}
+
+function readAnswered(database: SqliteDatabase, shape: Shape, ids: readonly string[]): ReadonlySet<string> {
+  if (ids.length === 0 || !shape.has('messages_out')) return new Set();
+  const rows = database
+    .prepare<[string], { readonly id: string }>(
+      `SELECT DISTINCT id FROM (
+         SELECT ${textCell('in_reply_to')} AS id FROM messages_out ORDER BY rowid DESC LIMIT ${String(ANSWER_WINDOW)}
+       ) WHERE id IN (SELECT value FROM json_each(?))`,
+    )
+    .all(JSON.stringify(ids));
+  return new Set(rows.map((row) => row.id));
+}
+
+function readAnswers(database: SqliteDatabase, shape: Shape): OutboundFacts['answers'] {
+  if (!shape.has('messages_out')) return NO_OUTBOUND.answers;
+  const counted = database.prepare<[], { readonly count: number }>('SELECT count(*) AS count FROM messages_out').get();
+  const last = database
+    .prepare<[], { readonly mark: number; readonly at: string | null }>(
+      `SELECT rowid AS mark, ${textCell('timestamp')} AS at FROM messages_out ORDER BY rowid DESC LIMIT 1`,
+    )
+    .get();
+  return { count: counted?.count ?? 0, mark: last?.mark ?? 0, newestMs: instantOf(last?.at ?? null) };
+}
+
+interface RawState {
+  readonly current_tool: string | null;
+  readonly tool_declared_timeout_ms: number | null;
+  readonly tool_started_at: string | null;
+  readonly updated_at: string | null;
+  readonly incarnation: number | null;
+  readonly heartbeat_interval_ms: number | null;
+  readonly progress_at: string | null;
+}
+
+function readContainerState(database: SqliteDatabase, shape: Shape): ContainerStateRow | null {
+  if (!shape.has('container_state')) return null;
+  const cell = (column: keyof RawState, sql: (column: string) => string): string =>
+    `${cellOrNull(shape, 'container_state', column, sql)} AS ${column}`;
+  const columns = [
+    cell('current_tool', textCell),
+    cell('tool_declared_timeout_ms', integerCell),
+    cell('tool_started_at', textCell),
+    cell('updated_at', textCell),
+    cell('incarnation', integerCell),
+    cell('heartbeat_interval_ms', integerCell),
+    cell('progress_at', textCell),
+  ];
+  const row = database.prepare<[], RawState>(`SELECT ${columns.join(', ')} FROM container_state WHERE id = 1`).get();
+  if (row === undefined) return null;
+  return {
+    currentTool: row.current_tool,
+    toolDeclaredTimeoutMs: row.tool_declared_timeout_ms,
+    toolStartedAtMs: instantOf(row.tool_started_at),
+    updatedAtMs: instantOf(row.updated_at),
+    incarnation: row.incarnation,
+    heartbeatIntervalMs: row.heartbeat_interval_ms,
+    progressAtMs: instantOf(row.progress_at),
+  };
+}
+
+function instantOf(text: string | null): number | null {
+  return text === null ? null : (parseInstant(text) ?? null);
+}

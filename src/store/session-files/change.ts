@@ -1,0 +1,60 @@
+import type { Written } from '../../ports/session-files.js';
+import type { MessageChange } from '../../protocol/rows.js';
+import { NO_OUTBOUND, readAcks, type OutboundFacts } from './acks.js';
+import type { Shape } from './check-schema.js';
+import { writeInbound, type Upgraded } from './inbound.js';
+import { checkFolders, inspectDatabase } from './inspect-file.js';
+import { readInboundFacts } from './look.js';
+import { applyChanges, countFinished, readUnfinished, StaleChange } from './messages.js';
+import type { FilesSettings, SqliteDatabase } from './open-database.js';
+import { readOutboundFile } from './outbound.js';
+import type { SessionPaths } from './session-paths.js';
+import { countStates, summarizeDue } from './summaries.js';
+
+/** Writes changes to inbound.db, all or none. Acks are read first, so that a busy outbound.db changes nothing. */
+export function changeMessages(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  changes: readonly MessageChange[],
+  nowMs: number,
+): Written & Partial<Upgraded> {
+  checkFolders(paths);
+  if (inspectDatabase(paths.inbound, Number.MAX_SAFE_INTEGER).kind !== 'database') return { written: false };
+  const { unfinished } = readInboundFacts(settings, paths, nowMs);
+  const { acks } =
+    readOutboundFile(settings, paths, (database, shape) => readAcks(database, shape, unfinished)) ?? NO_OUTBOUND;
+  return writeChanges(settings, paths, changes, acks, nowMs);
+}
+
+/** One transaction on inbound.db; the summary is of what it leaves, with the acks given. */
+export function writeChanges(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  changes: readonly MessageChange[],
+  acks: OutboundFacts['acks'],
+  nowMs: number,
+): Written & Partial<Upgraded> {
+  try {
+    return writeInbound(settings, paths, (database, shape) => {
+      if (changes.length > 0) database.transaction(applyChanges).immediate(database, changes);
+      return summaryOf(database, shape, acks, nowMs);
+    });
+  } catch (error) {
+    if (error instanceof StaleChange) return { written: false };
+    throw error;
+  }
+}
+
+function summaryOf(
+  database: SqliteDatabase,
+  shape: Shape,
+  acks: OutboundFacts['acks'],
+  nowMs: number,
+): Written & { readonly written: true } {
+  const unfinished = readUnfinished(database, shape, nowMs);
+  return {
+    written: true,
+    due: summarizeDue(unfinished, acks, nowMs),
+    counts: countStates(countFinished(database, shape), unfinished, acks),
+  };
+}

@@ -1,0 +1,130 @@
+import type { CorruptFile } from '../../ports/session-files.js';
+import { hostile } from './finding.js';
+import type { SqliteDatabase } from './open-database.js';
+
+/** The columns of the tables that are there, all names in lower case. */
+export type Shape = ReadonlyMap<string, ReadonlySet<string>>;
+
+interface SchemaRow {
+  readonly type: string | null;
+  readonly name: string | null;
+  readonly tbl_name: string | null;
+  readonly stored: number;
+  readonly sql: string | null;
+  readonly sqlBytes: number;
+}
+
+interface ColumnRow {
+  readonly name: string;
+  readonly pk: number;
+  readonly hidden: number;
+}
+
+/** Columns without which a table is not the one of the protocol; the first is its key where `keyed`. */
+const REQUIRED: Readonly<Record<CorruptFile, Readonly<Record<string, readonly string[]>>>> = {
+  'inbound.db': {
+    messages_in: [
+      ...['id', 'seq', 'kind', 'timestamp', 'status', 'process_after', 'recurrence', 'series_id'],
+      ...['tries', 'trigger', 'content', 'on_wake'],
+    ],
+    delivered: ['message_out_id'],
+    destinations: ['name'],
+    session_routing: ['id'],
+  },
+  'outbound.db': {
+    messages_out: ['id', 'in_reply_to', 'timestamp', 'kind', 'content'],
+    processing_ack: ['message_id', 'status', 'status_changed'],
+    session_state: ['key', 'value', 'updated_at'],
+    container_state: ['id', 'updated_at'],
+  },
+};
+const ROWID_NAMES = ['rowid', '_rowid_', 'oid'];
+const MAX_ENTRIES = 500;
+const MAX_SQL_BYTES = 20_000;
+const READ_SCHEMA = `
+SELECT CASE WHEN octet_length(type) <= 20 THEN type END AS type,
+  CASE WHEN octet_length(name) <= 200 THEN name END AS name,
+  CASE WHEN octet_length(tbl_name) <= 200 THEN tbl_name END AS tbl_name,
+  ifnull(rootpage, 0) > 0 AS stored, ifnull(octet_length(sql), 0) AS sqlBytes,
+  CASE WHEN octet_length(sql) <= ${String(MAX_SQL_BYTES)} THEN sql END AS sql
+FROM sqlite_schema LIMIT ${String(MAX_ENTRIES + 1)}`;
+
+/** The same schema text always has the same shape, so that most files are judged by one query. */
+const judged = new Map<string, Shape>();
+const MAX_JUDGED = 200;
+
+/**
+ * Reads the schema and refuses what is no plain table: views, virtual tables, generated or hidden columns, triggers,
+ * indexes on expressions, over limits. Tables of others are left alone. Throws `hostile`.
+ */
+export function checkSchema(database: SqliteDatabase, file: CorruptFile): Shape {
+  const rows = database.prepare<[], SchemaRow>(READ_SCHEMA).all();
+  const text = `${file}${JSON.stringify(rows)}`;
+  const known = judged.get(text);
+  if (known !== undefined) return known;
+  const shape = judge(database, file, rows);
+  if (judged.size >= MAX_JUDGED) judged.clear();
+  judged.set(text, shape);
+  return shape;
+}
+
+/** SQL of a column, or NULL where an older or foreign file does not have it. */
+export function cellOrNull(shape: Shape, table: string, column: string, sql: (column: string) => string): string {
+  return shape.get(table)?.has(column) === true ? sql(column) : 'NULL';
+}
+
+function judge(database: SqliteDatabase, file: CorruptFile, rows: readonly SchemaRow[]): Shape {
+  if (rows.length > MAX_ENTRIES) throw hostile(file, `over ${String(MAX_ENTRIES)} tables and indexes`);
+  const ours = REQUIRED[file];
+  const shape = new Map<string, ReadonlySet<string>>();
+  for (const row of rows) {
+    if (row.type === null || row.name === null || row.tbl_name === null) throw hostile(file, 'a name over limits');
+    const table = row.tbl_name.toLowerCase();
+    const required = ours[table];
+    if (required === undefined && ours[row.name.toLowerCase()] === undefined) continue;
+    if (row.sqlBytes > MAX_SQL_BYTES) throw hostile(file, `the declaration of ${row.name} is over limits`);
+    if (row.type === 'index') checkIndex(database, file, row.name);
+    else if (row.type !== 'table') throw hostile(file, `${row.name} is a ${row.type} on ${table}`);
+    else shape.set(table, checkTable(database, file, row, required ?? []));
+  }
+  return shape;
+}
+
+function checkIndex(database: SqliteDatabase, file: CorruptFile, name: string): void {
+  const expression = database.prepare('SELECT 1 FROM pragma_index_xinfo(?) WHERE cid = -2 LIMIT 1').get(name);
+  if (expression !== undefined) throw hostile(file, `the index ${name} is on an expression`);
+}
+
+function checkTable(
+  database: SqliteDatabase,
+  file: CorruptFile,
+  row: SchemaRow,
+  required: readonly string[],
+): ReadonlySet<string> {
+  const name = String(row.name);
+  if (row.stored !== 1 || row.sql?.startsWith('CREATE TABLE ') !== true)
+    throw hostile(file, `${name} is no plain table`);
+  const columns = database.prepare<[string], ColumnRow>('SELECT name, pk, hidden FROM pragma_table_xinfo(?)').all(name);
+  if (columns.some((column) => column.hidden !== 0)) throw hostile(file, `${name} has generated or hidden columns`);
+  const names = new Set(columns.map((column) => column.name.toLowerCase()));
+  const lacking = required.find((column) => !names.has(column));
+  if (lacking !== undefined) throw hostile(file, `${name} has no column ${lacking}`);
+  // Without its key every lookup by id would read the whole table.
+  const keys = columns.filter((column) => column.pk > 0).map((column) => column.name.toLowerCase());
+  if (keys.length !== 1 || keys[0] !== required[0])
+    throw hostile(file, `${name} is not keyed by ${String(required[0])}`);
+  if (ROWID_NAMES.some((rowid) => names.has(rowid)) || isWithoutRowid(database, name)) {
+    throw hostile(file, `${name} has no rowid`);
+  }
+  return names;
+}
+
+function isWithoutRowid(database: SqliteDatabase, name: string): boolean {
+  const quoted = `"${name.replaceAll('"', '""')}"`;
+  try {
+    database.prepare(`SELECT rowid FROM ${quoted} LIMIT 0`);
+    return false;
+  } catch {
+    return true;
+  }
+}

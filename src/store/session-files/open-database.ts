@@ -1,0 +1,80 @@
+import { realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { CorruptFile } from '../../ports/session-files.js';
+import { hostile } from './finding.js';
+import { checkSameFile, inspectDatabase } from './inspect-file.js';
+import type { SessionPaths } from './session-paths.js';
+import { findingOf, type Access } from './sqlite-fault.js';
+
+export type SqliteDatabase = Database.Database;
+
+/** Settings of the file workers, the same for all sessions. */
+export interface FilesSettings {
+  readonly dataDir: string;
+  readonly outboundMaxBytes: number;
+  /** Who owns what the host makes under out/, by number; undefined: whoever runs the host. */
+  readonly outOwner: Owner | undefined;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const BUSY_TIMEOUT_MS = 100;
+/** None of these reads the file. */
+const GUARDS = `
+PRAGMA trusted_schema = OFF;
+PRAGMA cell_size_check = ON;
+PRAGMA mmap_size = 0;
+PRAGMA foreign_keys = OFF;
+PRAGMA temp_store = MEMORY;
+`;
+
+/**
+ * Opens one database of a session, works, closes. undefined when the file is absent, or empty and only to be read: it
+ * is not opened then. `read` opens read-only. `write` rolls a hot journal back and commits durably; for outbound.db
+ * only with no container running.
+ */
+export function withDatabase<T>(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  file: CorruptFile,
+  access: Access,
+  work: (database: SqliteDatabase) => T,
+): T | undefined {
+  const path = file === 'inbound.db' ? paths.inbound : paths.outbound;
+  const maxBytes = file === 'inbound.db' ? Number.MAX_SAFE_INTEGER : settings.outboundMaxBytes;
+  const state = inspectDatabase(path, maxBytes);
+  if (state.kind === 'absent' || (state.kind === 'empty' && access === 'read')) return undefined;
+  let database: SqliteDatabase | undefined;
+  try {
+    database = new Database(path, { readonly: access === 'read', fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    database.exec(access === 'read' ? `${GUARDS}PRAGMA query_only = ON;` : GUARDS);
+    checkOpened(database, path, paths);
+    checkSameFile(path, maxBytes, state.stats);
+    if (access === 'write') makeDurable(database, file);
+    return work(database);
+  } catch (error) {
+    throw findingOf(error, path, file, access);
+  } finally {
+    database?.close();
+  }
+}
+
+/** What SQLite really opened: a link put in place after the inspection leads elsewhere. */
+function checkOpened(database: SqliteDatabase, path: string, paths: SessionPaths): void {
+  const opened = database.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
+  const expected = join(realpathSync.native(paths.group), path.slice(paths.group.length));
+  if (opened.length !== 1 || opened[0]?.file !== expected) {
+    throw hostile(basename(path), 'leads to another file');
+  }
+}
+
+function makeDurable(database: SqliteDatabase, file: CorruptFile): void {
+  const mode: unknown = database.pragma('journal_mode', { simple: true });
+  if (mode !== 'delete') throw hostile(file, 'does not use a rollback journal');
+  // FULL does not sync the folder after the journal is unlinked.
+  database.exec('PRAGMA synchronous = EXTRA');
+}

@@ -1,0 +1,50 @@
+import type { SessionAddress } from '../../protocol/address.js';
+import type { MessageChange } from '../../protocol/rows.js';
+import type { CorruptFile, NewMessage, SettleStep } from '../../ports/session-files.js';
+import { changeMessages } from './change.js';
+import { createSession } from './create.js';
+import { deliverMessages } from './deliver.js';
+import { findSignature } from './file-signature.js';
+import { outcomeOf } from './finding.js';
+import { lookAt } from './look.js';
+import type { FilesSettings } from './open-database.js';
+import { prepareStart } from './prepare-start.js';
+import { listFailed, listReplies } from './read-lists.js';
+import { removeSession } from './remove.js';
+import { replaceCorrupt } from './replace-corrupt.js';
+import { sessionPaths } from './session-paths.js';
+import { settleSession } from './settle.js';
+
+/** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
+export function operationsOf(settings: FilesSettings) {
+  const at = (session: SessionAddress) => sessionPaths(settings.dataDir, session);
+  return {
+    create: (session: SessionAddress) =>
+      outcomeOf(() => {
+        createSession(settings, at(session));
+        return {};
+      }),
+    signatures: (sessions: readonly SessionAddress[]) => sessions.map((session) => findSignature(at(session))),
+    deliver: (session: SessionAddress, messages: readonly NewMessage[]) =>
+      outcomeOf(() => deliverMessages(settings, at(session), messages)),
+    look: (session: SessionAddress, nowMs: number) => outcomeOf(() => lookAt(settings, at(session), nowMs)),
+    change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
+      outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
+    settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),
+    prepareStart: (session: SessionAddress, nowMs: number) =>
+      outcomeOf(() => prepareStart(settings, at(session), nowMs)),
+    replaceCorrupt: (session: SessionAddress, file: CorruptFile, nowMs: number) =>
+      outcomeOf(() => replaceCorrupt(settings, at(session), file, nowMs)),
+    remove: (session: SessionAddress) =>
+      outcomeOf(() => {
+        removeSession(at(session));
+        return {};
+      }),
+    failed: (session: SessionAddress, limit: number) => outcomeOf(() => listFailed(settings, at(session), limit)),
+    replies: (session: SessionAddress, after: number, limit: number) =>
+      outcomeOf(() => listReplies(settings, at(session), after, limit)),
+  };
+}
+
+export type Operations = ReturnType<typeof operationsOf>;
+export type OperationName = keyof Operations;

@@ -1,0 +1,133 @@
+import type { MessageId } from '../../protocol/address.js';
+import type { FailedMessage, Reply } from '../../ports/session-files.js';
+import { parseInstant } from '../../protocol/times.js';
+import { cutCell, integerCell, textCell } from './cells.js';
+import { cellOrNull, type Shape } from './check-schema.js';
+import { readInbound } from './inbound.js';
+import { checkFolders } from './inspect-file.js';
+import type { FilesSettings, SqliteDatabase } from './open-database.js';
+import { readOutboundFile } from './outbound.js';
+import type { SessionPaths } from './session-paths.js';
+
+const FAILED_MAX_ROWS = 10_000;
+const REPLIES_MAX_ROWS = 1_000;
+/** An answer is cut above this, and not loaded at all above the second. */
+const CONTENT_MAX_BYTES = 16 * 1_048_576;
+const CONTENT_LOAD_MAX_BYTES = 64 * 1_048_576;
+/** A list of answers ends after the one that reaches this. */
+const REPLIES_MAX_BYTES = 4 * 1_048_576;
+
+interface RawFailed {
+  readonly id: MessageId;
+  readonly kind: string;
+  readonly tries: number | null;
+  readonly attempt: number | null;
+  readonly error_class: string | null;
+  readonly error: string | null;
+  readonly finished_at: string | null;
+  readonly timestamp: string | null;
+}
+
+/** Rows that ended `failed`, newest first. */
+export function listFailed(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  limit: number,
+): { readonly rows: readonly FailedMessage[] } {
+  checkFolders(paths);
+  const rows = readInbound(settings, paths, readFailed) ?? [];
+  return { rows: rows.slice(0, limit) };
+}
+
+function readFailed(database: SqliteDatabase, shape: Shape): readonly FailedMessage[] {
+  if (!shape.has('messages_in')) return [];
+  const cell = (column: keyof RawFailed, sql: (column: string) => string): string =>
+    `${cellOrNull(shape, 'messages_in', column, sql)} AS ${column}`;
+  const columns = [
+    'id',
+    'kind',
+    cell('tries', integerCell),
+    cell('attempt', integerCell),
+    cell('error_class', textCell),
+    cell('error', (column) => cutCell(column, 8_192, 1_048_576)),
+    cell('finished_at', textCell),
+    cell('timestamp', textCell),
+  ];
+  const rows = database
+    .prepare<[], RawFailed>(
+      `SELECT ${columns.join(', ')} FROM messages_in WHERE status = 'failed' ORDER BY seq DESC LIMIT ${String(FAILED_MAX_ROWS)}`,
+    )
+    .all();
+  const endedMs = (row: FailedMessage): number => row.finishedAtMs ?? row.timestampMs;
+  return rows.map(failedOf).sort((a, b) => endedMs(b) - endedMs(a));
+}
+
+function failedOf(row: RawFailed): FailedMessage {
+  return {
+    id: row.id,
+    kind: row.kind,
+    tries: row.tries ?? 0,
+    attempt: row.attempt ?? 0,
+    errorClass: row.error_class,
+    error: row.error,
+    finishedAtMs: instantOf(row.finished_at),
+    timestampMs: instantOf(row.timestamp) ?? 0,
+  };
+}
+
+interface RawReply {
+  readonly mark: number;
+  readonly id: string | null;
+  readonly in_reply_to: string | null;
+  readonly timestamp: string | null;
+  readonly kind: string | null;
+  readonly content: string | null;
+  readonly bytes: number | null;
+}
+
+/** Answers after a mark, oldest first; fewer than `limit` when they are long: go on from the mark. */
+export function listReplies(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  after: number,
+  limit: number,
+): { readonly rows: readonly Reply[]; readonly mark: number } {
+  checkFolders(paths);
+  const read = (database: SqliteDatabase, shape: Shape): readonly RawReply[] =>
+    shape.has('messages_out') ? readReplies(database, after, Math.min(limit, REPLIES_MAX_ROWS)) : [];
+  const rows = readOutboundFile(settings, paths, read) ?? [];
+  return { rows: rows.map(replyOf), mark: rows.at(-1)?.mark ?? after };
+}
+
+function readReplies(database: SqliteDatabase, after: number, limit: number): readonly RawReply[] {
+  const query = database.prepare<[number, number], RawReply>(
+    `SELECT rowid AS mark, ${textCell('id')} AS id, ${textCell('in_reply_to')} AS in_reply_to,
+       ${textCell('timestamp')} AS timestamp, ${textCell('kind')} AS kind, octet_length(content) AS bytes,
+       ${cutCell('content', CONTENT_MAX_BYTES, CONTENT_LOAD_MAX_BYTES)} AS content
+     FROM messages_out WHERE rowid > ? AND rowid <= ${String(Number.MAX_SAFE_INTEGER)} ORDER BY rowid LIMIT ?`,
+  );
+  const rows: RawReply[] = [];
+  let bytes = 0;
+  for (const row of query.iterate(after, limit)) {
+    rows.push(row);
+    bytes += row.content?.length ?? 0;
+    if (bytes >= REPLIES_MAX_BYTES) break;
+  }
+  return rows;
+}
+
+function replyOf(row: RawReply): Reply {
+  return {
+    id: row.id ?? '',
+    inReplyTo: row.in_reply_to,
+    timestamp: row.timestamp ?? '',
+    timestampMs: instantOf(row.timestamp),
+    kind: row.kind ?? '',
+    content: row.content ?? '',
+    truncated: (row.bytes ?? 0) > CONTENT_MAX_BYTES,
+  };
+}
+
+function instantOf(text: string | null): number | null {
+  return text === null ? null : (parseInstant(text) ?? null);
+}

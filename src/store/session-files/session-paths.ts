@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { splitAddress, type SessionAddress } from '../../protocol/address.js';
+import {
+  HEARTBEAT_FILE,
+  HOST_FOLDER,
+  IN_FOLDER,
+  INBOUND_FILE,
+  INBOX_FOLDER,
+  OUT_FOLDER,
+  OUTBOUND_FILE,
+  OUTBOX_FOLDER,
+} from '../../protocol/workspace.js';
+
+/** Absolute paths of one session's folders and files. */
+export interface SessionPaths {
+  readonly sessions: string;
+  readonly group: string;
+  /** The session's folder. */
+  readonly session: string;
+  readonly in: string;
+  readonly inbound: string;
+  readonly inbox: string;
+  readonly out: string;
+  readonly outbound: string;
+  readonly heartbeat: string;
+  readonly outbox: string;
+  /** `out/inbound.db`, a link for runners that look for it in their workspace. */
+  readonly inboundLink: string;
+  readonly host: string;
+}
+
+/** Where a session's files are; `dataDir` absolute, the address validated before. Touches nothing. */
+export function sessionPaths(dataDir: string, address: SessionAddress): SessionPaths {
+  const { group, session } = splitAddress(address);
+  const sessions = join(dataDir, 'sessions');
+  const groupFolder = join(sessions, group);
+  const folder = join(groupFolder, session);
+  const inFolder = join(folder, IN_FOLDER);
+  const out = join(folder, OUT_FOLDER);
+  return {
+    sessions,
+    group: groupFolder,
+    session: folder,
+    in: inFolder,
+    inbound: join(inFolder, INBOUND_FILE),
+    inbox: join(inFolder, INBOX_FOLDER),
+    out,
+    outbound: join(out, OUTBOUND_FILE),
+    heartbeat: join(out, HEARTBEAT_FILE),
+    outbox: join(out, OUTBOX_FOLDER),
+    inboundLink: join(out, INBOUND_FILE),
+    host: join(folder, HOST_FOLDER),
+  };
+}
