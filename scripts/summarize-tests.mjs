@@ -6,17 +6,19 @@ const [reportPath, exitCode, ...failedChecks] = process.argv.slice(2);
 const report = existsSync(reportPath) ? JSON.parse(readFileSync(reportPath, 'utf8')) : { testResults: [] };
 
 const passed = [];
-const failed = failedChecks.map((name) => `check: ${name}`);
+const failed = [];
 const skipped = [];
 for (const file of report.testResults) {
   // A file that could not be loaded has no tests, and counts as one that failed.
-  if (file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed')) failed.push(file.name);
+  if (file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed'))
+    failed.push(file.name);
   for (const { status, fullName } of file.assertionResults) {
     if (status === 'passed') passed.push(fullName);
     else (status === 'failed' ? failed : skipped).push(fullName);
   }
 }
 if (exitCode !== '0' && failed.length === 0) failed.push('vitest itself (coverage, or an error outside of the tests)');
+failed.unshift(...failedChecks.map((name) => `check: ${name}`));
 
 const list = (title, names) => {
   if (names.length > 0) console.log(`\n${title}:\n${names.map((name) => `  ${name}`).join('\n')}`);

@@ -14,8 +14,8 @@ export interface SettingRow {
   /** The value as people write it. */
   readonly shown: string;
   readonly from: 'default' | SettingSource['from'];
-  /** Where it was set: `/data/config.yaml:4`, `NIGHTPORTER_MAX_TRIES`, `--runtime`; null: nowhere. */
-  readonly place: string | null;
+  /** `default`, or where it was set: `/data/config.yaml:4`, `NIGHTPORTER_MAX_TRIES`, `--runtime`. */
+  readonly source: string;
   /** `value` and `shown` are masked. */
   readonly secret: boolean;
 }
@@ -47,8 +47,16 @@ function rowOf(
   const found = Object.entries(from).find(([field]) => field === fieldOf(name))?.[1] as unknown;
   const value = facts.secret ? mask(found) : found;
   const shown = show(value, facts);
-  const { from: origin, place } = source ?? { from: 'default' as const, place: null };
-  return { name: fullName, value, unit: facts.unit, shown, from: origin, place, secret: facts.secret };
+  const origin = source ?? { from: 'default' as const, place: 'default' };
+  return {
+    name: fullName,
+    value,
+    unit: facts.unit,
+    shown,
+    from: origin.from,
+    source: origin.place,
+    secret: facts.secret,
+  };
 }
 
 /** Of a command its program, of variables their names: the rest may be secret. */

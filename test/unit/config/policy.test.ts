@@ -72,11 +72,11 @@ describe('what config prints', () => {
       unit: 'milliseconds',
       shown: '90 s',
       from: 'environment',
-      place: 'NIGHTPORTER_IDLE_TIMEOUT_MS',
+      source: 'NIGHTPORTER_IDLE_TIMEOUT_MS',
       secret: false,
     });
-    expect(rows.at(-1)).toMatchObject({ value: 1, from: 'file', place: '/data/config.yaml:3' });
-    expect(rows[0]).toMatchObject({ name: 'SWEEP_INTERVAL_MS', value: 60_000, from: 'default', place: null });
+    expect(rows.at(-1)).toMatchObject({ value: 1, from: 'file', source: '/data/config.yaml:3' });
+    expect(rows[0]).toMatchObject({ name: 'SWEEP_INTERVAL_MS', value: 60_000, from: 'default', source: 'default' });
   });
 
   it('never shows what may be secret', () => {
