@@ -19,6 +19,7 @@ import { CONTAINER_GID, CONTAINER_UID, containerUser, createOptions, factsFrom }
 import type { EngineAddress } from './engine-address.js';
 import { EngineAnswer, messageOf } from './engine-errors.js';
 import type { ContainerInspectInfo } from './engine.js';
+import { findMissingProgram } from './entry-point.js';
 import { Engine, isEngineFailure } from './engine.js';
 import { containerEvents } from './event-stream.js';
 import { DEFAULT_BASE_IMAGE, buildRunnerImage, runnerContext } from './image.js';
@@ -63,6 +64,7 @@ export class DockerRuntime implements Runtime {
   #ownIds: Promise<readonly string[]> | undefined;
   /** The engine's list does not tell starts; they never change, so each is asked once. */
   readonly #startedAtMs = new Map<string, number>();
+  readonly #programsFound = new Set<string>();
   /** Ended containers on their way out, and those whose removal failed, for another try. */
   readonly #removals = new Map<string, Promise<void>>();
   readonly #leftovers = new Set<string>();
@@ -223,12 +225,19 @@ export class DockerRuntime implements Runtime {
   /** Starts what was created. Exactly one of several callers is told `started`. */
   async #launch(spec: ContainerSpec, id: string): Promise<StartResult> {
     let outcome: 'started' | 'already_started';
+    const missing = await this.#findMissingProgram(spec, id);
+    if (missing !== undefined) {
+      await this.#removeQuietly(id);
+      return {
+        kind: 'refused',
+        detail: `program ${JSON.stringify(missing)} is not in image ${spec.image ?? 'of the runner'}`,
+      };
+    }
     try {
       outcome = await this.#engine.start(id);
     } catch (error) {
       if (error instanceof EngineAnswer) {
-        this.#removeLater(id);
-        await this.#removals.get(id);
+        await this.#removeQuietly(id);
         return { kind: 'refused', detail: `the container of ${spec.session} does not start: ${error.message}` };
       }
       const begun = await this.inspect(spec.name).catch(() => undefined);
@@ -240,6 +249,16 @@ export class DockerRuntime implements Runtime {
       return { kind: 'refused', detail: `the container of ${spec.session} was removed as it started` };
     const container = this.#remember(fromInspected(info));
     return { kind: outcome === 'started' ? 'started' : 'exists', container };
+  }
+
+  /** Asked once per image and program: the answer does not change while the image does not. */
+  async #findMissingProgram(spec: ContainerSpec, id: string): Promise<string | undefined> {
+    const key = JSON.stringify([spec.image, spec.command?.[0], spec.environment['PATH']]);
+    if (this.#programsFound.has(key)) return undefined;
+    const created = await this.#engine.inspect(id);
+    const missing = created === undefined ? undefined : await findMissingProgram(this.#engine, created);
+    if (missing === undefined) this.#programsFound.add(key);
+    return missing;
   }
 
   /** Somebody has the name. One of ours is the caller's to adopt or stop; a stranger is left alone. */
@@ -313,6 +332,11 @@ export class DockerRuntime implements Runtime {
         this.#removals.delete(id);
       });
     this.#removals.set(id, removal);
+  }
+
+  async #removeQuietly(id: string): Promise<void> {
+    this.#removeLater(id);
+    await this.#removals.get(id);
   }
 
   async #removeNow(id: string): Promise<void> {

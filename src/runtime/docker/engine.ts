@@ -153,6 +153,18 @@ export class Engine {
     );
   }
 
+  /** Whether a container, running or not, has something under this path. */
+  async hasFile(id: string, path: string): Promise<boolean> {
+    const found = await this.#orMissing(
+      this.#call(`look for ${path} in container ${id}`, async (abortSignal) => {
+        const answer: unknown = await this.#docker.getContainer(id).infoArchive({ path, abortSignal });
+        if (answer instanceof Readable) answer.resume();
+        return true;
+      }),
+    );
+    return found ?? false;
+  }
+
   async hasImage(tag: string): Promise<boolean> {
     const image = await this.#orMissing(
       this.#call(`inspect image ${tag}`, async (abortSignal) =>
