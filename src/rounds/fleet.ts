@@ -6,8 +6,10 @@ import type { Container } from '../ports/runtime.js';
 export interface Supervised {
   /** As the runtime told last; null: it has none. */
   container: Container | null;
-  /** A start or stop of this process is in flight. */
-  inFlight: 'starting' | 'stopping' | null;
+  /** A start or stop of this process is in flight. Changed by `setInFlight` only. */
+  readonly inFlight: 'starting' | 'stopping' | null;
+  /** Grows whenever a start or stop begins or ends: a look that it overtook starts over. */
+  readonly generation: number;
   memory: RunningMemory | undefined;
   /** Monotonic time since which its files have been locked against the host. */
   busySinceMs: number | null;
@@ -42,6 +44,7 @@ export class Fleet {
     const fresh: Supervised = {
       container: null,
       inFlight: null,
+      generation: 0,
       memory: undefined,
       busySinceMs: null,
       busyLooks: 0,
@@ -85,6 +88,10 @@ export class Fleet {
     }
     return count;
   }
+}
+
+export function setInFlight(one: Supervised, inFlight: Supervised['inFlight']): void {
+  Object.assign(one, { inFlight, generation: one.generation + 1 });
 }
 
 /** A paused container holds its place and its files like a running one. */

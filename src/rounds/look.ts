@@ -31,6 +31,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   const found = porter.registry.findSession(session);
   if (found === undefined) return false;
   const one = porter.fleet.at(session);
+  const { generation } = one;
   const container = await findContainer(porter, found, one, pass);
   const ended = await harvestIfOver(porter, container);
   if (ended === 'unknown') return false;
@@ -40,6 +41,8 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   const record = porter.registry.findSession(session);
   if (record === undefined) return false;
 
+  // A start or stop began or ended meanwhile: what was seen of the container is not true any more.
+  if (one.generation !== generation) return true;
   const facts = containerFacts(porter, record, one, container);
   let files = outcome === undefined ? UNREAD : filesObservation(porter, one, facts, outcome);
   if (facts.kind === 'none') {

@@ -26,6 +26,8 @@ export interface Porter {
   policy(record: SessionRecord): Policy;
   /** A reason to look at the session soon. */
   hint(session: SessionAddress): void;
+  /** Runs `work` while nobody looks at the session. */
+  alone<T>(session: SessionAddress, work: () => Promise<T>): Promise<T>;
   /** Looks at the session after `delayMs`. */
   alarm(session: SessionAddress, delayMs: number): void;
   isDraining(): boolean;

@@ -82,6 +82,7 @@ export class PorterRounds implements Rounds {
       alarm: (session, delayMs) => {
         this.#alarms.set(session, delayMs);
       },
+      alone: (session, work) => this.#hints.alone(session, work),
       isDraining: () => this.#isDraining,
     };
     const stops = new Stops(this.#porter);

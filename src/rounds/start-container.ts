@@ -9,7 +9,7 @@ import type { Container, StartResult } from '../ports/runtime.js';
 import type { FilesLook } from '../ports/session-files.js';
 import { containerSpec } from './container-spec.js';
 import { applyGuard } from './end-incarnation.js';
-import { isUp } from './fleet.js';
+import { isUp, setInFlight } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { filesObservation, inspectSession, sessionObservation } from './observe.js';
 import type { Porter } from './porter.js';
@@ -30,12 +30,12 @@ export class Starts {
   start(session: SessionAddress, reason: 'due' | 'probe'): boolean {
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
-    one.inFlight = 'starting';
+    setInFlight(one, 'starting');
     this.#porter.operations.run('start', async () => {
       try {
-        await this.#wake(session, one, reason);
+        await this.#porter.alone(session, () => this.#wake(session, one, reason));
       } finally {
-        one.inFlight = null;
+        setInFlight(one, null);
         this.#porter.hint(session);
       }
     });

@@ -1,7 +1,7 @@
 import { isHostReason } from '../core/reasons.js';
 import type { StopReason } from '../core/reasons.js';
 import type { SessionAddress } from '../protocol/address.js';
-import { isUp } from './fleet.js';
+import { isUp, setInFlight } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import type { Porter } from './porter.js';
 
@@ -20,7 +20,7 @@ export class Stops {
   async stop(session: SessionAddress, one: Supervised, reason: StopReason, detail: string): Promise<void> {
     const container = one.container;
     if (container === null || !isUp(container) || one.inFlight !== null) return;
-    one.inFlight = 'stopping';
+    setInFlight(one, 'stopping');
     const { log, registry, gate, notices, operations, settings } = this.#porter;
     registry.markStopping(session, container.epoch, reason);
     log.info({ session, epoch: container.epoch, containerId: container.id, reason, detail }, 'stopping container');
@@ -46,7 +46,7 @@ export class Stops {
           notices.settle('unstoppable', session);
         }
       } finally {
-        one.inFlight = null;
+        setInFlight(one, null);
         this.#porter.hint(session);
       }
     });

@@ -153,6 +153,8 @@ export class Sweep {
     const worker = async (): Promise<void> => {
       // One iterator shared by all workers: each takes the next.
       for (const one of queue) {
+        // Its end is a hint; a slow engine must not hold up the others.
+        if ((this.#porter.fleet.find(one)?.inFlight ?? null) !== null) continue;
         try {
           await this.#hints.alone(one, () => this.#look(one, pass));
         } catch (err) {
