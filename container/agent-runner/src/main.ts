@@ -6,6 +6,7 @@ import { createLog } from './log.js';
 import type { Log } from './log.js';
 import { Loop } from './loop.js';
 import { Outbound, OutboundUnusable, Superseded } from './outbound.js';
+import { persist } from './persist.js';
 import type { Provider } from './provider.js';
 import { readSettings } from './settings.js';
 import type { Settings } from './settings.js';
@@ -42,9 +43,14 @@ async function main(): Promise<number> {
   const log = createLog({ session: settings.session, epoch: settings.epoch });
   const heartbeat = new Heartbeat(join(settings.workspace, HEARTBEAT_FILE), settings.heartbeatMs, log);
   try {
-    const outbound = new Outbound(join(settings.workspace, OUTBOUND_FILE), settings);
-    outbound.check();
     heartbeat.start();
+    const outbound = new Outbound(join(settings.workspace, OUTBOUND_FILE), settings);
+    await persist(
+      () => {
+        outbound.check();
+      },
+      { stop: stop.signal, graceMs: 0, log },
+    );
     const provider = await createProvider(settings, log);
     const end = await new Loop({ settings, outbound, provider, log, stop: stop.signal }).run();
     log.info('runner ends', { reason: end });

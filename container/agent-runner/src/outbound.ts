@@ -35,8 +35,19 @@ export class Outbound {
     this.#heartbeatMs = options.heartbeatMs;
   }
 
-  /** Throws OutboundUnusable if a table is missing; adds optional columns that an older file lacks. */
+  /** Throws OutboundUnusable if the file or a table is missing; adds optional columns that an older file lacks. */
   check(): void {
+    try {
+      this.#completeTables();
+    } catch (error) {
+      if (error instanceof OutboundUnusable || (isTransient(error) && error.code !== 'SQLITE_CANTOPEN')) throw error;
+      throw new OutboundUnusable(`${this.#path} cannot be used: the host creates it before it starts a runner`, {
+        cause: error,
+      });
+    }
+  }
+
+  #completeTables(): void {
     this.#open((db) => {
       const columns = db
         .prepare<[], { readonly tab: string; readonly col: string }>(
@@ -45,7 +56,8 @@ export class Outbound {
         .all();
       const tables = new Set(columns.map(({ tab }) => tab));
       const missing = TABLES.filter((name) => !tables.has(name));
-      if (missing.length > 0) throw new OutboundUnusable(`outbound.db has no table ${missing.join(', ')}`);
+      if (missing.length > 0)
+        throw new OutboundUnusable(`${this.#path} has no table ${missing.join(', ')}: the host creates them`);
       const present = new Set(columns.map(({ tab, col }) => `${tab}.${col}`));
       for (const [table, names] of Object.entries(OUTBOUND_OPTIONAL_COLUMNS)) {
         for (const name of names.filter((column) => !present.has(`${table}.${column}`))) {

@@ -51,21 +51,35 @@ function fromReport(
   how: string,
 ): Failure {
   const errorClass = said.report.errorClass ?? otherwise;
-  const text = said.report.error ?? (said.tail === '' ? how : `${how}: ${said.tail}`);
+  const text = said.report.error ?? (said.tail === '' ? how : withTail(how, said.tail));
   return failure(errorClass, text, errorClass === 'rate_limited' ? said.report.retryAtMs : null);
 }
 
 function failure(errorClass: ErrorClass, error: string, retryAtMs: number | null): Failure {
-  return { kind: 'failed', errorClass, error: cutBytes(error, MAX_ERROR_BYTES), retryAtMs };
+  return { kind: 'failed', errorClass, error: firstBytes(error, MAX_ERROR_BYTES), retryAtMs };
 }
 
-/** The leading bytes, no character cut in half. */
-function cutBytes(text: string, maxBytes: number): string {
+/** Of a long tail it is the end that tells. */
+function withTail(how: string, tail: string): string {
+  return `${how}: ${lastBytes(tail, MAX_ERROR_BYTES - Buffer.byteLength(how) - 2)}`;
+}
+
+function firstBytes(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text, 'utf8');
-  let end = maxBytes;
-  if (bytes.length <= end) return text;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  let end = Math.min(maxBytes, bytes.length);
+  while (end > 0 && isInsideCharacter(bytes[end])) end -= 1;
   return bytes.subarray(0, end).toString('utf8');
+}
+
+function lastBytes(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text, 'utf8');
+  let start = Math.max(0, bytes.length - maxBytes);
+  while (start < bytes.length && isInsideCharacter(bytes[start])) start += 1;
+  return bytes.subarray(start).toString('utf8');
+}
+
+function isInsideCharacter(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** Reasons of the machine, not of the program. */
