@@ -32,6 +32,11 @@ export function claimMark(epoch: number, attempt: number | null, statusChanged: 
   return `${epoch}:${attempt ?? '-'}:${statusChanged}`;
 }
 
+/** Whether a mark is of this claim in whatever incarnation. */
+export function isMarkOfRow(mark: string, ack: AckRow): boolean {
+  return mark.slice(mark.indexOf(':')) === claimMark(0, ack.attempt, ack.statusChanged).slice(1);
+}
+
 /** The claims that a running incarnation holds; what older ones left behind says nothing about it. */
 export function heldClaims(facts: FilesFacts, running: Incarnation): readonly AckedMessage[] {
   return facts.acked.filter((acked) => isClaim(acked) && isOfIncarnation(acked.ack, running));

@@ -4,9 +4,9 @@ import type { Incarnation } from './claims.js';
 import type { FilesFacts } from './facts.js';
 
 /** A value that the host watches: when it saw it change, and its first sighting. */
-export interface Sighting {
+export interface Sighting<T extends number | null = number | null> {
   /** As found; null: none. */
-  readonly valueMs: number | null;
+  readonly valueMs: T;
   /** Wall clock at which the host first saw this value: a future value counts as of then. Never in the future itself. */
   readonly seenAtMs: number;
   /** Monotonic time of the last change that the host saw, or of its first look. */
@@ -23,7 +23,7 @@ export interface FirstSeen {
 export interface RunningMemory {
   readonly epoch: number;
   /** Its confirmed start. */
-  readonly start: Sighting;
+  readonly start: Sighting<number>;
   readonly heartbeat: Sighting;
   readonly progress: Sighting;
   readonly toolStart: Sighting;
@@ -85,7 +85,7 @@ export function unchangedForMs(sighting: Sighting, monotonicMs: number): number 
 
 /** When the incarnation started, never in the future. */
 export function startOf(memory: RunningMemory): number {
-  return Math.min(memory.start.valueMs ?? memory.start.seenAtMs, memory.start.seenAtMs);
+  return Math.min(memory.start.valueMs, memory.start.seenAtMs);
 }
 
 /** Wall age of the last heartbeat; without one of its own, since the start. Never negative. */
@@ -109,7 +109,11 @@ interface Now {
   readonly monotonicMs: number;
 }
 
-function sight(known: Sighting | undefined, valueMs: number | null, { nowMs, monotonicMs }: Now): Sighting {
+function sight<T extends number | null>(
+  known: Sighting<T> | undefined,
+  valueMs: T,
+  { nowMs, monotonicMs }: Now,
+): Sighting<T> {
   if (known?.valueMs !== valueMs) return { valueMs, seenAtMs: nowMs, changedAtMonotonicMs: monotonicMs };
   // A clock that was set back must not leave a sighting in the future: it would exempt until then.
   return { ...known, seenAtMs: Math.min(known.seenAtMs, nowMs) };

@@ -22,6 +22,8 @@ export interface SessionObservation {
 
 export interface LastEnd {
   readonly stopReason: StopReason | null;
+  /** Its confirmed start: a counted claim that is older than it was left behind by one before. */
+  readonly startedAtMs?: number | null;
   /** Where the runtime knows; only named in the errors of messages. */
   readonly exitCode?: number | null;
   readonly oomKilled?: boolean;

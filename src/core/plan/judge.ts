@@ -42,12 +42,13 @@ export function planJudge(
   const look: Look = { facts, memory, policy, context, claims, state: stateOf(facts, own) };
   const isDead = isStale(memory, running, policy, context);
   const silent = (isDead ? findStuck(look) : undefined) ?? findCeiling(look);
-  if (silent !== undefined && context.stalenessWaits === null) return [stop(silent)];
+  const { stalenessWaits } = context;
+  if (silent !== undefined && stalenessWaits === null) return [stop(silent)];
   const other =
     findTurnTimeout(look) ?? findNoProgress(look) ?? (isDead ? undefined : findNotClaiming(look)) ?? findIdle(look);
   if (other !== undefined) return [stop(other)];
   if (silent === undefined) return [];
-  const detail = `${context.stalenessWaits ?? ''}: ${silent.reason}: ${silent.detail}`;
+  const detail = `${String(stalenessWaits)}: ${silent.reason}: ${silent.detail}`;
   return [{ kind: 'wait', reason: 'staleness_waits', untilMs: null, detail }];
 }
 

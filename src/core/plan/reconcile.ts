@@ -46,7 +46,7 @@ export function planReconcile<C extends ListedContainer>(
   sessions: ReadonlyMap<SessionAddress, KnownSession>,
   options: ReconcileOptions,
 ): ContainerAction<C>[] {
-  const owners = ownersOf(containers, options);
+  const up = containers.filter(({ state }) => state === 'running' || state === 'paused');
   return containers.map((container) => {
     if (container.id === options.self) return { container, kind: 'keep', reason: 'self' };
     const known = container.session === undefined ? undefined : sessions.get(container.session);
@@ -56,20 +56,24 @@ export function planReconcile<C extends ListedContainer>(
     if (known.inFlight) return { container, kind: 'keep', reason: 'in_flight' };
     if (container.state === 'exited') return { container, kind: 'harvest', reason: 'exited' };
     if (container.state === 'created') return { container, kind: 'remove', reason: 'never_started' };
-    return decideRunning(container, known, owners.get(container.session), options);
+    const rivals = up.filter((other) => other.session === container.session);
+    return decideRunning(container, known, rivals, options);
   });
 }
 
+/** Of several running containers of one session one stays: newest epoch, then the owned one, then by id. */
 function decideRunning<C extends ListedContainer>(
   container: C,
   known: KnownSession,
-  owner: C | undefined,
+  rivals: readonly C[],
   { orphans, owned }: ReconcileOptions,
 ): ContainerAction<C> {
   const isOwned = owned.has(container.id);
-  const newestEpoch = Math.max(known.epoch, owner?.epoch ?? 0);
+  const newestEpoch = Math.max(known.epoch, ...rivals.map(({ epoch }) => epoch));
   if (container.epoch < newestEpoch) return { container, kind: 'remove', reason: 'older_epoch' };
-  if (container !== owner) return { container, kind: 'remove', reason: 'duplicate' };
+  if (rivals.some((other) => other.epoch === newestEpoch && goesBefore(other, container, owned))) {
+    return { container, kind: 'remove', reason: 'duplicate' };
+  }
   if (!isOwned && known.status === 'closed') return { container, kind: 'remove', reason: 'closed_session' };
   if (!isOwned && orphans === 'remove') return { container, kind: 'remove', reason: 'orphans_remove' };
   if (known.specHash !== null && container.specHash !== known.specHash) {
@@ -78,22 +82,6 @@ function decideRunning<C extends ListedContainer>(
   return isOwned ? { container, kind: 'keep', reason: 'owned' } : { container, kind: 'adopt', reason: 'live_session' };
 }
 
-/** Of the running containers of each session the one that stays: newest epoch, then the owned one, then by id. */
-function ownersOf<C extends ListedContainer>(
-  containers: readonly C[],
-  { owned }: ReconcileOptions,
-): ReadonlyMap<SessionAddress, C> {
-  const owners = new Map<SessionAddress, C>();
-  const rank = ({ epoch, id }: C): readonly [number, number] => [epoch, owned.has(id) ? 1 : 0];
-  const isBefore = (a: C, b: C): boolean => {
-    const [[epochA, ownedA], [epochB, ownedB]] = [rank(a), rank(b)];
-    if (epochA !== epochB) return epochA > epochB;
-    return ownedA === ownedB ? a.id < b.id : ownedA > ownedB;
-  };
-  for (const container of containers) {
-    if (container.session === undefined || !(container.state === 'running' || container.state === 'paused')) continue;
-    const best = owners.get(container.session);
-    if (best === undefined || isBefore(container, best)) owners.set(container.session, container);
-  }
-  return owners;
+function goesBefore(a: ListedContainer, b: ListedContainer, owned: ReadonlySet<string>): boolean {
+  return owned.has(a.id) === owned.has(b.id) ? a.id < b.id : owned.has(a.id);
 }

@@ -1,8 +1,9 @@
 import { isAckOfAttempt } from '../../protocol/rows.js';
 import type { MessageChange, MessageRow } from '../../protocol/rows.js';
+import { isAtOrAfter } from '../../protocol/times.js';
 import type { Action, ClaimRef } from '../action.js';
 import { retryDelayMs } from '../backoff.js';
-import { claimMark, claimRef } from '../claims.js';
+import { claimMark, claimRef, isMarkOfRow } from '../claims.js';
 import type { AckedMessage, FilesFacts } from '../facts.js';
 import type { LastEnd } from '../observation.js';
 import type { Policy } from '../policy.js';
@@ -31,7 +32,7 @@ function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number)
   const { message, ack } = claim;
   const ref = claimRef(ack);
   const mark = claimMark(gone.epoch, ack.attempt, ack.statusChanged);
-  if (message.settledClaim === mark) return forgotten(ref, 'already_counted');
+  if (isCounted(claim, gone)) return forgotten(ref, 'already_counted');
   if (!isAckOfAttempt(message, ack)) return forgotten(ref, 'older_attempt');
   if (policy.foreignAnswered === 'complete' && ack.attempt === null && claim.answered) {
     const set = { status: 'completed', finishedAtMs: nowMs, error: null, errorClass: null } as const;
@@ -46,6 +47,18 @@ function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number)
   const base = { by: 'settle', messageId: message.id, change, claim: ref } as const;
   if (spent.dueAtMs === null) return { ...base, kind: 'fail', reason: 'tries_spent' };
   return { ...base, kind: 'retry', reason: 'unfinished_turn', dueAtMs: spent.dueAtMs, dropAck: false };
+}
+
+/**
+ * Whether the host was killed after it counted this claim and before it deleted the row. Where an incarnation started
+ * since, only a row that is surely older: in the same second a foreign runner may have claimed the message anew.
+ */
+function isCounted({ message, ack }: AckedMessage, { epoch, lastEnd }: Gone): boolean {
+  if (message.settledClaim === null) return false;
+  if (message.settledClaim === claimMark(epoch, ack.attempt, ack.statusChanged)) return true;
+  const startedAtMs = lastEnd?.startedAtMs ?? null;
+  if (startedAtMs === null || ack.statusChangedMs === undefined) return false;
+  return isMarkOfRow(message.settledClaim, ack) && !isAtOrAfter(ack.statusChanged, startedAtMs);
 }
 
 /** The host ended the turn: the message goes back as if it had not been claimed. */

@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import { isChange } from '../../../src/core/action.js';
+import { freshGuard, guardAfterMessages } from '../../../src/core/guard.js';
+import type { FilesObservation, SessionObservation } from '../../../src/core/observation.js';
+import { planSession } from '../../../src/core/plan/plan-session.js';
+import {
+  acked,
+  CONTEXT,
+  due,
+  facts,
+  HOUR,
+  idOf,
+  MINUTE,
+  NOW,
+  observe,
+  POLICY,
+  running,
+  said,
+  SECOND,
+} from './builders.js';
+
+function plan(observation: SessionObservation) {
+  return planSession(observation, POLICY, CONTEXT);
+}
+
+const DUE = facts(due(NOW - SECOND));
+const ALIVE = { ...facts(due(NOW - SECOND)), heartbeatMtimeMs: NOW };
+
+describe('waking', () => {
+  test('a session with due work and no container is woken', () => {
+    expect(plan(observe(DUE))).toEqual([{ kind: 'wake', reason: 'due', dueSinceMs: NOW - SECOND }]);
+  });
+
+  test('nothing is said where nothing is due, or where a container runs', () => {
+    expect(plan(observe(facts()))).toEqual([]);
+    expect(plan(observe(ALIVE, { container: running() }))).toEqual([]);
+  });
+
+  test.each([
+    ['suspended', { status: 'suspended' }],
+    ['closed', { status: 'closed' }],
+    ['blocked', { blocked: true }],
+    ['draining', { draining: true }],
+    ['runtime_unknown', { container: { kind: 'unknown' } }],
+    ['in_flight', { container: { kind: 'in_flight' } }],
+  ] as const)('not while %s, and says so', (reason, over) => {
+    expect(plan(observe(DUE, over))).toMatchObject([{ kind: 'wait', reason, untilMs: null }]);
+    expect(plan(observe(facts(), over)), 'but only where something is due').toEqual([]);
+  });
+
+  test('L17: not before the restart guard allows it', () => {
+    const guard = { ...freshGuard(), fruitless: 3, notBeforeMs: NOW + SECOND };
+    expect(plan(observe(DUE, { guard }))).toEqual([
+      { kind: 'wait', reason: 'restart_backoff', untilMs: NOW + SECOND, detail: '3 fruitless starts in a row' },
+    ]);
+  });
+
+  test('L17: a held session waits for its next probe', () => {
+    const guard = { ...freshGuard(), heldSinceMs: NOW - HOUR, holdReason: 'oom_kills' as const };
+    const untilMs = NOW + MINUTE;
+    expect(plan(observe(DUE, { guard: { ...guard, nextProbeAtMs: untilMs } }))).toEqual([
+      { kind: 'wait', reason: 'held', untilMs, detail: 'oom_kills' },
+    ]);
+    expect(plan(observe(DUE, { guard: { ...guard, nextProbeAtMs: NOW } }))).toMatchObject([
+      { kind: 'wake', reason: 'probe' },
+    ]);
+  });
+});
+
+describe('L17: the third message in a row that fails by settling', () => {
+  const guard = guardAfterMessages(freshGuard(), { settledFailed: 2, completed: 0 }, NOW);
+  const spent = facts({ ...due(NOW - SECOND), acked: [acked({}, { tries: 5 })] });
+
+  test('holds the session before anything else is woken', () => {
+    expect(said(plan(observe(spent, { guard })))).toEqual(['fail tries_spent', 'hold settled_failures', 'wait held']);
+  });
+
+  test('does not, where another one completed before it', () => {
+    const completed = acked({ status: 'completed' }, { id: idOf('m0') });
+    const found = { ...spent, acked: [completed, ...spent.acked] };
+    expect(said(plan(observe(found, { guard })))).toEqual(['complete acked', 'fail tries_spent', 'wake due']);
+  });
+});
+
+describe('stops that the host wants', () => {
+  const idle = { ...facts(), heartbeatMtimeMs: NOW };
+  const busy = { ...idle, acked: [acked()] };
+
+  test.each([
+    ['suspended', { status: 'suspended' }, {}],
+    ['closed', { status: 'closed' }, {}],
+    ['drained', { draining: true }, {}],
+    ['replaced', {}, { outdated: true }],
+  ] as const)('F39: as %s: between turns at once, a turn is waited for', (reason, over, outdated) => {
+    const container = running(outdated);
+    expect(said(plan(observe(idle, { ...over, container })))).toEqual([`stop ${reason}`]);
+    expect(said(plan(observe(busy, { ...over, container })))).toEqual(['wait turn_running']);
+  });
+
+  test('an outdated container with due work is replaced before it claims more', () => {
+    expect(said(plan(observe(ALIVE, { container: running({ outdated: true }) })))).toEqual(['stop replaced']);
+  });
+
+  test('claims of an older incarnation are no turn', () => {
+    const found = { ...idle, acked: [acked({ incarnation: 6 })] };
+    expect(said(plan(observe(found, { draining: true, container: running() })))).toEqual(['stop drained']);
+  });
+
+  test('a stop for cause goes before', () => {
+    const silent = facts({ acked: [acked({ atMs: NOW - HOUR })] });
+    const observation = observe(silent, { container: running(), draining: true, watchedForMs: HOUR });
+    expect(said(plan(observation))).toEqual(['stop stale_and_stuck']);
+  });
+
+  test('both waits are told where neither stops', () => {
+    const silent = facts({ acked: [acked({ atMs: NOW - HOUR })] });
+    const observation = observe(silent, { container: running(), draining: true, watchedForMs: HOUR });
+    const actions = planSession(observation, POLICY, { ...CONTEXT, stalenessWaits: 'late_round' });
+    expect(said(actions)).toEqual(['wait staleness_waits', 'wait turn_running']);
+  });
+});
+
+describe('files that cannot be read', () => {
+  const with_ = (files: FilesObservation, over: Partial<SessionObservation> = {}) =>
+    said(plan(observe(DUE, { ...over, files })));
+  const hostile: FilesObservation = { kind: 'hostile', file: 'outbound.db', detail: 'a link' };
+  const corrupt: FilesObservation = { kind: 'corrupt', file: 'outbound.db', detail: 'NOTADB' };
+  const busy = (forMs: number): FilesObservation => ({ kind: 'busy', forMs, detail: 'outbound.db is locked' });
+
+  test('F1: hostile: the session is quarantined, then its container stopped', () => {
+    expect(with_(hostile)).toEqual(['quarantine hostile']);
+    expect(with_(hostile, { container: running() })).toEqual(['quarantine hostile', 'stop hostile']);
+  });
+
+  test('F1: a quarantined session is left alone, and must not run', () => {
+    expect(with_(hostile, { quarantined: true })).toEqual(['wait quarantined']);
+    expect(with_({ kind: 'unread' }, { quarantined: true, container: running() })).toEqual(['stop hostile']);
+  });
+
+  test('F1: corrupt: stopped first, replaced once nothing runs', () => {
+    expect(with_(corrupt, { container: running() })).toEqual(['stop corrupt']);
+    expect(with_(corrupt)).toEqual(['replace_file corrupt']);
+    expect(with_(corrupt, { container: { kind: 'unknown' } })).toEqual(['wait runtime_unknown']);
+    expect(with_(corrupt, { container: { kind: 'in_flight' } })).toEqual(['wait in_flight']);
+  });
+
+  test('F13: locked for longer than LOCKED_STOP_MS: the holder is stopped', () => {
+    const container = running();
+    expect(with_(busy(30 * SECOND), { container })).toEqual(['wait files_busy']);
+    expect(with_(busy(30 * SECOND + 1), { container })).toEqual(['stop locked']);
+    expect(with_(busy(HOUR))).toEqual(['wait files_busy']);
+  });
+
+  test('F3: but not within the grace of its start', () => {
+    expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE }) })).toEqual([
+      'wait files_busy',
+    ]);
+    expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE - 1 }) })).toEqual([
+      'stop locked',
+    ]);
+  });
+
+  test('F34: a start in the future is no grace', () => {
+    expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW + HOUR }) })).toEqual(['stop locked']);
+  });
+
+  test('what was not looked at is not acted upon', () => {
+    expect(with_({ kind: 'unread' })).toEqual([]);
+    expect(with_({ kind: 'unread' }, { container: running(), draining: true })).toEqual([]);
+  });
+});
+
+test('waiting is the only action that changes nothing', () => {
+  const actions = plan(observe(DUE, { blocked: true }));
+  expect(actions.map(isChange)).toEqual([false]);
+  expect(plan(observe(DUE)).map(isChange)).toEqual([true]);
+});
