@@ -442,7 +442,9 @@ export function describeRuntime(name: string, makeHarness: () => Promise<Runtime
       /** Starts containers until a `started` event is seen: then the stream is open. */
       async function launchUntilSeen(seen: readonly RuntimeEvent[], by: Runtime = runtime): Promise<Container> {
         for (;;) {
-          const { spec, container } = await launch('sleep', { install: { ...harness, runtime: by } });
+          const { spec, container } = await launch('sleep', {
+            install: { runtime: by, specFor: (request) => harness.specFor(request) },
+          });
           const open = await eventually('an event', () => ofSession(seen, spec.session).length > 0, {
             timeoutMs: 1_000,
           }).catch(() => false);
