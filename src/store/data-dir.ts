@@ -9,8 +9,7 @@ import { DiskFull, NightporterError } from '../protocol/errors.js';
 export function openDataDir(path: string): string {
   const dataDir = resolve(path);
   try {
-    const firstMade = mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    if (firstMade !== undefined) syncFolders(dataDir, dirname(firstMade));
+    makeFolders(dataDir);
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     return dataDir;
   } catch (error) {
@@ -21,42 +20,57 @@ export function openDataDir(path: string): string {
 /** The absolute path of a data dir that must exist; `not_found` otherwise. Makes nothing. */
 export function requireDataDir(path: string): string {
   const dataDir = resolve(path);
-  let isDirectory: boolean;
   try {
-    isDirectory = statSync(dataDir).isDirectory();
+    if (!statSync(dataDir).isDirectory()) throw notADirectory(dataDir);
+    return dataDir;
   } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      throw new NightporterError(
+        'not_found',
+        `there is no data dir ${dataDir}: start the daemon, or name another one with --data-dir`,
+        { cause: error },
+      );
+    }
     throw explain(error, dataDir);
   }
-  if (!isDirectory) throw notADirectory(dataDir);
-  return dataDir;
 }
 
-/** From the innermost to the one that existed before: a folder is on disk when its parent is. */
-function syncFolders(innermost: string, outermost: string): void {
-  for (let folder = innermost; ; folder = dirname(folder)) {
-    const descriptor = openSync(folder, 'r');
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    if (folder === outermost || folder === dirname(folder)) return;
+/** Not mkdir's `recursive`: it never returns where a parent refuses children with ENOENT (/proc: tested). */
+function makeFolders(folder: string): void {
+  if (isDirectory(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolders(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have been faster.
+    if (!isDirectory(folder)) throw error;
   }
+  syncFolder(parent);
+}
+
+/** A folder is on disk when its parent is. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function explain(error: unknown, dataDir: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   const cause = { cause: error };
   switch (code) {
     case 'EEXIST':
     case 'ENOTDIR':
       return notADirectory(dataDir, cause);
     case 'ENOENT':
-      return new NightporterError(
-        'not_found',
-        `there is no data dir ${dataDir}: start the daemon, or name another one with --data-dir`,
-        cause,
-      );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
@@ -72,6 +86,10 @@ function explain(error: unknown, dataDir: string): unknown {
     default:
       return error;
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function notADirectory(dataDir: string, options?: { cause: unknown }): NightporterError {

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { DiskFull } from '../../../src/protocol/errors.js';
+import { openForWriting } from '../../../src/store/registry/connection.js';
+import { migrate } from '../../../src/store/registry/migrations.js';
+import { openRegistry } from '../../../src/store/registry/open-registry.js';
+import { sessions } from '../../../src/store/registry/sessions.js';
+import { spool } from '../../../src/store/registry/spool.js';
+import { address, incoming, openedForReading, temporaryDir } from './fixture.js';
+
+const DEMO = address('demo/first');
+
+test('F35: a full disk is an error of its own, leaves nothing half written, and is over when there is space', () => {
+  const file = join(temporaryDir(), 'registry.db');
+  const connection = openForWriting(file);
+  onTestFinished(() => {
+    connection.close();
+  });
+  migrate(connection, file);
+  const { accept, acceptAll, spooled } = spool(connection);
+  accept(incoming('demo/first', 'a'));
+  connection.db.pragma('max_page_count = 1');
+  const batch = Array.from({ length: 500 }, (_, n) => incoming(`demo/s${n}`, `m${n}`));
+  expect(() => acceptAll(batch)).toThrow(DiskFull);
+  expect([...sessions(connection).eachSession()].map((record) => record.address)).toEqual([DEMO]);
+  expect(spooled(DEMO, 10)).toHaveLength(1);
+  connection.db.pragma('max_page_count = 100000');
+  expect(acceptAll(batch)).toMatchObject({ accepted: 500 });
+});
+
+// A file system of its own takes root.
+test.skipIf(!canMount())('F35: the same on a disk that is really full', () => {
+  const dataDir = join(mounted(), 'data');
+  const registry = openRegistry({ dataDir, mode: 'write' });
+  const ballast = join(dataDir, 'ballast');
+  registry.accept(incoming('demo/first', 'a'));
+  expect(() => {
+    writeFileSync(ballast, Buffer.alloc(8 * 1024 * 1024));
+  }).toThrow(/ENOSPC/);
+  const large = { content: JSON.stringify({ text: 'x'.repeat(500_000) }) };
+  expect(() => registry.accept(incoming('demo/first', 'b', large))).toThrow(DiskFull);
+  expect(registry.totals().messages.spooled).toBe(1);
+  expect(openedForReading(dataDir).totals().messages.spooled).toBe(1);
+  rmSync(ballast);
+  expect(registry.accept(incoming('demo/first', 'b', large))).toEqual({ kind: 'accepted' });
+  registry.close();
+  expect(openedForReading(dataDir).totals().messages.spooled).toBe(2);
+});
+
+function mounted(): string {
+  const dir = temporaryDir();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', dir]);
+  onTestFinished(() => {
+    execFileSync('umount', ['-l', dir]);
+  });
+  return dir;
+}
+
+function canMount(): boolean {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  try {
+    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
