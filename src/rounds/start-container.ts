@@ -17,10 +17,13 @@ import type { Porter } from './porter.js';
 /** Failing wakes are told of at this one, and then at every tenth. */
 const TELL_AT = 3;
 const TELL_EVERY = 10;
+/** How long nothing is started after what every start needs (the runner image) could not be made. */
+const PREPARE_RETRY_MS = 30_000;
 
 /** Wakes sessions: readies the files, looks once more, numbers the incarnation, starts, confirms. */
 export class Starts {
   readonly #porter: Porter;
+  #unpreparedSinceMs: number | null = null;
 
   constructor(porter: Porter) {
     this.#porter = porter;
@@ -30,6 +33,11 @@ export class Starts {
   start(session: SessionAddress, reason: 'due' | 'probe'): boolean {
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
+    const waitMs = this.#waitsForMs(session);
+    if (waitMs > 0) {
+      this.#porter.alarm(session, waitMs);
+      return false;
+    }
     setInFlight(one, 'starting');
     this.#porter.operations.run('start', async () => {
       try {
@@ -88,6 +96,14 @@ export class Starts {
     return permitted && actions.length === 1 && first?.kind === 'wake';
   }
 
+  /** A runner image that cannot be made is not asked for by every session anew. */
+  #waitsForMs(session: SessionAddress): number {
+    const record = this.#porter.registry.findSession(session);
+    if (this.#unpreparedSinceMs === null || record === undefined) return 0;
+    if (this.#porter.specs.template(record).image !== null) return 0;
+    return this.#unpreparedSinceMs + PREPARE_RETRY_MS - this.#porter.clock.monotonic();
+  }
+
   /** What every start needs; its lack is the installation's state, not the session's. */
   async #prepared(record: SessionRecord): Promise<boolean> {
     if (this.#porter.specs.template(record).image !== null) return true;
@@ -95,9 +111,11 @@ export class Starts {
     try {
       const answer = await gate.call((runtime) => runtime.prepare());
       if (answer !== undefined) notices.settle('image_missing', null);
+      this.#unpreparedSinceMs = null;
       return answer !== undefined;
     } catch (err) {
       if (!(err instanceof NightporterError)) throw err;
+      this.#unpreparedSinceMs = this.#porter.clock.monotonic();
       notices.raise('image_missing', null, `nothing can be started: ${err.message}`);
       return false;
     }
