@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Fields } from './config/fields.js';
 import type { Policy } from './core/policy.js';
 import {
   bytes,
@@ -47,7 +48,7 @@ export const HOST_SETTINGS = z.object({
   }),
   GATE_SLICE: count({
     section: ROUND,
-    text: 'Sessions whose files are compared with what was seen last in one step, before anything else gets its turn.',
+    text: 'Quiet sessions whose files every round compares with what was seen last; all in turn, so that no news is missed.',
     min: 1,
     max: 100_000,
     default: 1000,
@@ -134,6 +135,14 @@ export const HOST_SETTINGS = z.object({
     range: 'an image',
     default: 'node:20-bookworm-slim',
   }),
+  HOST_DATA_DIR: optionalWord({
+    section: ENGINE,
+    text: 'Where a daemon that itself runs in a container has its data dir on the machine of the engine. Not applied yet.',
+    pattern: /^\/[^\0]*$/,
+    allowed: 'an absolute path',
+    range: 'an absolute path',
+    shown: 'the data dir',
+  }),
   RUNTIME_DEADLINE_MS: duration({
     section: ENGINE,
     text: 'Longest wait for one call to the engine, the grace of a stop not included.',
@@ -168,13 +177,13 @@ export const HOST_SETTINGS = z.object({
   }),
   STALE_ACTIVE: choice({
     section: ENGINE,
-    text: 'At start, claims without a container that are older than STALE_ACTIVE_MS: fail makes dead letters of them.',
+    text: 'At start, claims without a container that are older than STALE_ACTIVE_MS: fail makes dead letters of them. Not applied yet.',
     choices: ['fail', 'retry'],
     default: 'fail',
   }),
   STALE_ACTIVE_MS: duration({
     section: ENGINE,
-    text: 'See STALE_ACTIVE; the age counts from the last activity.',
+    text: 'See STALE_ACTIVE; the age counts from the last activity. Not applied yet.',
     min: 50,
     max: 365 * DAY,
     default: 6 * HOUR,
@@ -352,12 +361,6 @@ export const GROUP_SETTINGS = z.object({
 export type HostSettingName = keyof typeof HOST_SETTINGS.shape;
 export type GroupSettingName = keyof typeof GROUP_SETTINGS.shape;
 export type SettingName = HostSettingName | GroupSettingName;
-
-type Rest<S extends string> = S extends `${infer Head}_${infer Tail}`
-  ? `${Capitalize<Lowercase<Head>>}${Rest<Tail>}`
-  : Capitalize<Lowercase<S>>;
-type Camel<S extends string> = Uncapitalize<Rest<S>>;
-type Fields<T> = { readonly [Name in keyof T & string as Camel<Name>]: T[Name] };
 
 /** What holds for the sessions of one group: its own settings over those of all groups. */
 export type GroupSettings = Fields<z.output<typeof GROUP_SETTINGS>>;
