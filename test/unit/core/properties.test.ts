@@ -69,7 +69,7 @@ const someFacts: fc.Arbitrary<FilesFacts> = fc
       containerState: state({
         currentTool: tool === null ? null : 'bash',
         toolDeclaredTimeoutMs: tool?.timeoutMs ?? null,
-        toolStartedAtMs: tool?.ageMs == null ? null : NOW - tool.ageMs,
+        toolStartedAtMs: typeof tool?.ageMs === 'number' ? NOW - tool.ageMs : null,
         heartbeatIntervalMs: intervalMs,
         progressAtMs: progressAgeMs === null ? null : NOW - progressAgeMs,
       }),
@@ -221,7 +221,9 @@ describe('F7: turns that never end', () => {
           expect(claimed).toHaveLength(1);
           model.claim(claimed);
           if (end === 'retryable')
-            claimed.forEach((row) => model.end(row, { status: 'failed', errorClass: 'retryable' }));
+            claimed.forEach((row) => {
+              model.end(row, { status: 'failed', errorClass: 'retryable' });
+            });
           model.stopped({ stopReason: end === 'host' ? stop : null }, end === 'host');
           for (const when of crashes) model.look(when);
           if (model.acks.size > 0) model.look('never');
@@ -283,7 +285,10 @@ test('F36: one poison message does not take its batch along', () => {
         const claimed = model.start();
         model.claim(claimed);
         const isPoisoned = claimed.some(({ id }) => id === ids[poison]);
-        if (!isPoisoned) claimed.forEach((row) => model.end(row, { status: 'completed' }));
+        if (!isPoisoned)
+          claimed.forEach((row) => {
+            model.end(row, { status: 'completed' });
+          });
         model.stopped({ stopReason: null }, false);
         model.look('never');
       }
