@@ -55,15 +55,20 @@ export interface StateRecord {
 
 /** A session's folder as the host would make it, with the host's part played by the test. */
 export class RunnerSession {
-  readonly folder = mkdtempSync(join(tmpdir(), 'np-runner-'));
-  readonly inbound = join(this.folder, 'in', 'inbound.db');
-  readonly workspace = join(this.folder, 'out');
-  readonly outbound = join(this.workspace, 'outbound.db');
-  readonly heartbeat = join(this.workspace, '.heartbeat');
+  readonly folder: string;
+  readonly inbound: string;
+  readonly workspace: string;
+  readonly outbound: string;
+  readonly heartbeat: string;
   readonly #runners: RunnerProcess[] = [];
   #seq = 0;
 
-  constructor() {
+  constructor(parent: string = tmpdir()) {
+    this.folder = mkdtempSync(join(parent, 'np-runner-'));
+    this.inbound = join(this.folder, 'in', 'inbound.db');
+    this.workspace = join(this.folder, 'out');
+    this.outbound = join(this.workspace, 'outbound.db');
+    this.heartbeat = join(this.workspace, '.heartbeat');
     chmodSync(this.folder, 0o755);
     mkdirSync(join(this.folder, 'in'));
     mkdirSync(this.workspace);
