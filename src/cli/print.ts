@@ -9,13 +9,13 @@ export async function printJson(output: Output, view: unknown): Promise<void> {
 
 /** A JSON array, a row a line, never as one text. Problems go to stderr. */
 export async function printJsonArray<T>(context: CommandContext, rows: AsyncIterable<Streamed<T>>): Promise<void> {
-  let isFirst = true;
-  await printInChunks(context, rows, (row) => {
-    const before = isFirst ? '[\n' : ',\n';
-    isFirst = false;
-    return `${before}  ${JSON.stringify(row)}`;
+  let before = '[\n';
+  const count = await printInChunks(context, rows, (row) => {
+    const text = `${before}  ${JSON.stringify(row)}`;
+    before = ',\n';
+    return text;
   });
-  await context.output.write(isFirst ? '[]\n' : '\n]\n');
+  await context.output.write(count === 0 ? '[]\n' : '\n]\n');
 }
 
 /** @returns how many rows there were */

@@ -29,7 +29,7 @@ export const SWEEP = z.strictObject({ dryRun: z.boolean(), runtime: z.string().o
  * @throws NightporterError `usage`
  */
 export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   const problems = result.error.issues.flatMap((issue) => explain(issue, known));

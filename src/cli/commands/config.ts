@@ -17,8 +17,8 @@ export function addConfig(parent: Command, cli: Cli): void {
           return 0;
         }
         const width = Math.max(...rows.map(({ name }) => name.length));
-        const lines = rows.map(({ name, shown, place }) => {
-          const from = place === null ? '' : `  (${place})`;
+        const lines = rows.map(({ name, shown, source }) => {
+          const from = source === 'default' ? '' : `  (${source})`;
           return `${name.padEnd(width)}  ${oneLine(shown)}${from}\n`;
         });
         await context.output.write(lines.join(''));

@@ -94,5 +94,5 @@ function textOf(content: unknown): string {
   if (typeof content === 'object' && content !== null && 'text' in content && typeof content.text === 'string') {
     return content.text;
   }
-  return JSON.stringify(content) ?? '';
+  return JSON.stringify(content);
 }

@@ -71,7 +71,10 @@ async function sendOne(
   try {
     const { id, kind, after, wake } = options;
     const sent = await desk.api.send({ session, text, id, kind, after, noWake: wake ? undefined : true });
-    if (context.json) return await printJson(context.output, sent);
+    if (context.json) {
+      await printJson(context.output, sent);
+      return;
+    }
     const verb = sent.duplicate ? 'accepted before, with the same content:' : 'accepted';
     const note = desk.daemon ? '' : '; no daemon runs, it waits for "nightporter start"';
     await context.output.write(`${verb} ${sent.session} ${sent.id}${note}\n`);
@@ -97,7 +100,10 @@ async function sendBatch(
   const desk = await openForWriting(context);
   try {
     const view = await desk.api.sendBatch(bytes, session);
-    if (context.json) return await printJson(context.output, view);
+    if (context.json) {
+      await printJson(context.output, view);
+      return;
+    }
     const again = view.duplicates > 0 ? `, ${view.duplicates} accepted before` : '';
     await context.output.write(`${view.accepted} accepted${again}\n`);
   } finally {
