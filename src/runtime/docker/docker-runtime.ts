@@ -47,6 +47,8 @@ export interface DockerRuntimeOptions {
   readonly log: Logger;
   /** How long events may be silent until the engine is asked whether it lives; default 15 s. */
   readonly pingAfterMs?: number | undefined;
+  /** Ids, or beginnings of ids, of the container that the daemon runs in; default: found out from /proc and host name. */
+  readonly ownContainerIds?: readonly string[] | undefined;
   /** Of the daemon: DOCKER_TLS_VERIFY, SSH_AUTH_SOCK. Nothing of it reaches a container. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -384,7 +386,8 @@ export class DockerRuntime implements Runtime {
   }
 
   #requireOwnIds(): Promise<readonly string[]> {
-    return (this.#ownIds ??= readOwnContainerIds());
+    const { ownContainerIds } = this.#options;
+    return ownContainerIds === undefined ? (this.#ownIds ??= readOwnContainerIds()) : Promise.resolve(ownContainerIds);
   }
 }
 

@@ -48,6 +48,7 @@ export function dockerOptions(address: EngineAddress, env: Surroundings['env']):
   const nothing: DockerOptions = { socketPath: undefined, host: undefined, port: undefined, timeout: undefined };
   if (address.url.startsWith('unix://')) return { ...nothing, socketPath: address.url.slice('unix://'.length) };
   const url = parseUrl(address);
+  if (url.hostname === '') throw badAddress(address);
   switch (url.protocol) {
     case 'tcp:':
     case 'http:':
