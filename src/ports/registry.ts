@@ -49,7 +49,7 @@ export interface Registry {
   // --- what the round looks at
   /**
    * Not quarantined sessions that are active with `nextDueAtMs` <= now, active or suspended with spooled messages, or of
-   * any status with unfinished claims. Claims without a due time first, then the longest due, then what is only spooled.
+   * any status with unfinished claims. Those without a due time first, then the longest due.
    */
   dueSessions(nowMs: number, limit: number): readonly SessionAddress[];
   /** Active, not quarantined sessions with `afterMs` < `nextDueAtMs` <= `untilMs`; by due time. */

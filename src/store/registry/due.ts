@@ -5,7 +5,10 @@ import type { Connection } from './connection.js';
 
 type Due = Pick<Registry, 'dueSessions' | 'dueBetween' | 'nextDueAfter' | 'slice' | 'totals'>;
 
-/** Each branch is bounded by a partial index of its own; the limit holds for the branches and for their union. */
+/**
+ * Each branch is read in the order of a partial index of its own, as far as the limit; NULL comes first there, and is
+ * 0 in the union.
+ */
 export const DUE_SESSIONS = `
 SELECT address, min(at) AS at FROM (
   SELECT * FROM (
@@ -16,12 +19,12 @@ SELECT address, min(at) AS at FROM (
   SELECT * FROM (
     SELECT address, coalesce(next_due_at, 0) AS at FROM sessions
     WHERE processing > 0 AND quarantined_at IS NULL
-    ORDER BY 2, address LIMIT @limit)
+    ORDER BY next_due_at, address LIMIT @limit)
   UNION ALL
   SELECT * FROM (
-    SELECT address, min(coalesce(next_due_at, @now), @now) AS at FROM sessions
+    SELECT address, min(coalesce(next_due_at, 0), @now) AS at FROM sessions
     WHERE spooled > 0 AND status <> 'closed' AND quarantined_at IS NULL
-    ORDER BY 2, address LIMIT @limit)
+    ORDER BY next_due_at, address LIMIT @limit)
 ) GROUP BY address ORDER BY 2, address LIMIT @limit`;
 
 export const NEXT_DUE_AFTER = `SELECT next_due_at AS at FROM sessions

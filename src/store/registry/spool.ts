@@ -21,7 +21,8 @@ export function spool(connection: Connection): Spool {
        @seriesId, @timezone, @occurrenceAt, @acceptedAt)`,
   );
   const touch = connection.prepare(
-    'UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at) WHERE address = @address',
+    `UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at), due_mark = due_mark + 1,
+       next_due_at = coalesce(min(coalesce(next_due_at, @dueAt), @dueAt), next_due_at) WHERE address = @address`,
   );
   const lower = connection.prepare(LOWER_NEXT_DUE);
   const select = connection.prepare('SELECT * FROM spool WHERE session = ? ORDER BY sequence LIMIT ?');
@@ -29,32 +30,34 @@ export function spool(connection: Connection): Spool {
     'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
   );
 
-  const findRefusal = ({ session, message }: AcceptedMessage): AcceptResult | undefined => {
-    const hash = selectHash.get(session, message.id);
-    if (hash !== undefined) {
-      const isSame = new RowReader('accepted', hash).bytes('content_hash').equals(contentHash(message));
+  /** `new`: there is no such session yet. */
+  const findPlace = ({ session, message }: AcceptedMessage, hash: Buffer): AcceptResult | 'known' | 'new' => {
+    const stored = selectHash.get(session, message.id);
+    if (stored !== undefined) {
+      const isSame = new RowReader('accepted', stored).bytes('content_hash').equals(hash);
       return { kind: isSame ? 'duplicate' : 'conflict' };
     }
     const row = selectStatus.get(session);
     if (row !== undefined) {
       const isClosed = new RowReader('sessions', row).oneOf('status', SESSION_STATUSES) === 'closed';
-      return isClosed ? { kind: 'session_closed' } : undefined;
+      return isClosed ? { kind: 'session_closed' } : 'known';
     }
     const twin = selectTwin.get(foldAddress(session));
-    if (twin === undefined) return undefined;
+    if (twin === undefined) return 'new';
     return { kind: 'case_twin', other: new RowReader('sessions', twin).address('address').address };
   };
 
   /** In a transaction; writes nothing unless it answers `accepted`. */
   const place = (entry: AcceptedMessage): AcceptResult => {
-    const refusal = findRefusal(entry);
-    if (refusal !== undefined) return refusal;
     const { session, message, acceptedAtMs } = entry;
-    if (selectStatus.get(session) === undefined) insertSession.run(session, foldAddress(session), acceptedAtMs);
-    insertHash.run(session, message.id, contentHash(message));
+    const hash = contentHash(message);
+    const found = findPlace(entry, hash);
+    if (typeof found !== 'string') return found;
+    if (found === 'new') insertSession.run(session, foldAddress(session), acceptedAtMs);
+    insertHash.run(session, message.id, hash);
     insert.run(spoolRow(entry));
-    touch.run({ address: session, at: acceptedAtMs });
-    if (message.trigger) lower.run({ address: session, dueAt: message.processAfterMs ?? acceptedAtMs });
+    const dueAt = message.trigger ? (message.processAfterMs ?? acceptedAtMs) : null;
+    touch.run({ address: session, at: acceptedAtMs, dueAt });
     return { kind: 'accepted' };
   };
 

@@ -28,12 +28,12 @@ test('due are: active with a due time that has come, spooled ones, claims of any
   expect(registry.dueSessions(NOW, 100)).toEqual([
     'g/claimed',
     'g/closed-claimed',
+    'g/untriggered',
     'g/suspended-spooled',
     'g/due',
     'g/spooled',
-    'g/untriggered',
   ]);
-  expect(registry.dueSessions(NOW, 3)).toEqual(['g/claimed', 'g/closed-claimed', 'g/suspended-spooled']);
+  expect(registry.dueSessions(NOW, 3)).toEqual(['g/claimed', 'g/closed-claimed', 'g/untriggered']);
 });
 
 test('the longest due come first', () => {
@@ -144,4 +144,4 @@ test('with 100,000 sessions no question of the round reads them all', () => {
   ];
   expect(questions.map((lines) => lines.length)).toEqual([3, 1, 1, 1]);
   for (const line of questions.flat()) expect(line).toMatch(partial);
-});
+}, 300_000);

@@ -102,13 +102,17 @@ test('deleting a session takes all that depends on it, and nothing else', () => 
     registry.beginIncarnation(address(name), { atLeast: epoch(0), specHash: 'h', atMs: 1, answersMark: 0 });
     registry.raise({ kind: 'held', session: address(name), text: 't', atMs: 1 });
   }
+  registry.setQuarantine(DEMO, { file: 'outbound.db', detail: 'a link', sinceMs: 7 });
   registry.deleteSession(DEMO);
   expect(registry.findSession(DEMO)).toBeUndefined();
   expect(registry.spooled(DEMO, 10)).toEqual([]);
   expect(registry.guard(DEMO).heldSinceMs).toBeNull();
   expect(registry.openIncarnations().map(({ session }) => session)).toEqual(['demo/second']);
   expect(registry.openNotices(10).map(({ session }) => session)).toEqual(['demo/second']);
-  expect(registry.totals()).toMatchObject({ sessions: { active: 1, held: 1 }, messages: { spooled: 1 } });
+  expect(registry.totals()).toMatchObject({
+    sessions: { active: 1, held: 1, quarantined: 0 },
+    messages: { spooled: 1 },
+  });
   expect(registry.accept(incoming('demo/first', 'a', { kind: 'task' }))).toEqual({ kind: 'accepted' });
 });
 
