@@ -20,7 +20,7 @@ const SCRIPTS: Readonly<Record<Program, string>> = {
 };
 
 await describeWithEngine('docker', (engine) => {
-  describeRuntime('docker', async () => {
+  describeRuntime('docker', () => {
     const bench = new EngineBench(engine);
     const standIns: StandIn[] = [];
 
@@ -34,7 +34,7 @@ await describeWithEngine('docker', (engine) => {
     const id = bench.newInstall();
     const mine = install(id, bench.runtime(id));
     const foreignId = bench.newInstall();
-    return {
+    return Promise.resolve({
       ...mine,
       foreign: install(foreignId, bench.runtime(foreignId)),
       reopened: () => Promise.resolve(bench.runtime(id)),
@@ -80,6 +80,6 @@ await describeWithEngine('docker', (engine) => {
         await bench.reap();
         for (const standIn of standIns) await standIn.close();
       },
-    };
+    });
   });
 });
