@@ -122,7 +122,7 @@ function findNoProgress(look: Look): Verdict | undefined {
   const claim = oldestClaim(look);
   if (!policy.progressJudged || progressAtMs === null || claim === undefined) return undefined;
   const noneForMs = Math.min(
-    context.nowMs - Math.max(progressAtMs, claimedAtMs(look, claim)),
+    context.nowMs - progressAtMs,
     unchangedForMs(memory.progress, context.monotonicMs),
     watchedMs(look, claim),
   );

@@ -278,6 +278,14 @@ describe('a container that is alive and does not claim', () => {
     expect(judge({ ...alive, ...due(NOW - DAY) }, { container })).toEqual([]);
   });
 
+  test('the start counts that the runtime confirmed, not one that was believed before', () => {
+    const found = facts({ ...alive, ...due(NOW - DAY) });
+    const container = running({ startedAtMs: NOW - 5 * MINUTE });
+    const believed = watched(found, HOUR, running({ startedAtMs: NOW - HOUR }));
+    const memory = noteLook(believed, found, container, NOW, MONOTONIC);
+    expect(judge(found, { container, memory })).toEqual([]);
+  });
+
   test('F34: a message that became due before the machine slept is not held against it', () => {
     expect(judge({ ...alive, ...due(NOW - 8 * HOUR) }, { watchedForMs: 5 * MINUTE })).toEqual([]);
   });
