@@ -79,7 +79,10 @@ function explainErrors(command: Command, shown: () => string): void {
 
 /** commander's words on one line, with where to read more. */
 function usageError(error: CommanderError, command: Command): NightporterError {
-  const text = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const text = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
   const help = ['nightporter', nameOf(command), '--help'].filter(Boolean).join(' ');
   return new NightporterError('usage', `${text}: see "${help}"`, { cause: error });
 }
