@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,6 @@ import type { ProcessRuntimeOptions } from '../../src/runtime/process/process-ru
 import type { Install, ProgramRequest, RuntimeHarness } from '../suites/runtime-conformance.js';
 import { built } from './built.js';
 
-export const INSTALL = 'install-one' as InstallId;
-export const FOREIGN_INSTALL = 'install-two' as InstallId;
 export const PROGRAMS = fileURLToPath(new URL('./container-programs.mjs', import.meta.url));
 
 type SpecRequest = Omit<ProgramRequest, 'program'> & { readonly program: string };
@@ -19,17 +17,20 @@ type SpecRequest = Omit<ProgramRequest, 'program'> & { readonly program: string 
 /** Process runtimes over one temporary data dir. */
 export class ProcessHarness implements RuntimeHarness {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'np-process-'));
+  // Processes are told apart by the install alone: tests that run at the same time need ids of their own.
+  readonly install = `one-${randomBytes(4).toString('hex')}` as InstallId;
+  readonly foreignInstall = this.install.replace('one', 'two') as InstallId;
   readonly #opened: ProcessRuntime[] = [];
   readonly runtime = this.open();
   readonly foreign: Install = {
-    runtime: this.open({ install: FOREIGN_INSTALL }),
-    specFor: (request) => this.specFor(request, FOREIGN_INSTALL),
+    runtime: this.open({ install: this.foreignInstall }),
+    specFor: (request) => this.specFor(request, this.foreignInstall),
   };
 
   open(changes: Partial<ProcessRuntimeOptions> = {}): ProcessRuntime {
     const runtime = new ProcessRuntime({
       dataDir: this.dataDir,
-      install: INSTALL,
+      install: this.install,
       shimEntry: built('src/runtime/process/shim.js'),
       runnerEntry: PROGRAMS,
       nodePath: process.execPath,
@@ -41,7 +42,7 @@ export class ProcessHarness implements RuntimeHarness {
     return runtime;
   }
 
-  specFor(request: SpecRequest, install = INSTALL): Promise<ContainerSpec> {
+  specFor(request: SpecRequest, install = this.install): Promise<ContainerSpec> {
     const { session, epoch, program } = request;
     const parts = splitAddress(session);
     const folder = join(this.dataDir, 'sessions', parts.group, parts.session);

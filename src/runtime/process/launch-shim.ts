@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { OUTPUT_FILE } from './container-files.js';
 import type { ShimAnswer, ShimOrder } from './container-files.js';
 import { identityOf, parseRecord } from './json-record.js';
 
@@ -12,72 +11,127 @@ export interface LaunchedShim {
   readonly exited: Promise<void>;
 }
 
+/** A shim that waits for its order. Ends by itself when this process does. */
+interface WaitingShim {
+  readonly process: ChildProcess;
+  readonly exited: Promise<void>;
+  readonly complaint: () => string;
+}
+
+/** A new shim does not compete with the runner that the last one has just started. */
+const REFILL_MS = 500;
+const COMPLAINT_MAX_CHARS = 2048;
+
 /**
- * Starts a shim, gives it its order and waits for its answer. It gets no pipe that matters afterwards and none of the
- * daemon's environment. When `signal` aborts it is killed.
+ * Starts shims and gives them their orders. One shim is kept waiting, because a wake should not have to wait until
+ * two Node processes are up, one after the other.
  */
-export async function launchShim(
-  { nodePath, shimEntry, name }: { readonly nodePath: string; readonly shimEntry: string; readonly name: string },
-  order: ShimOrder,
-  signal: AbortSignal,
-): Promise<LaunchedShim> {
-  // What the shim itself complains about goes to the runner's output: there is nobody else to read it later.
-  const complaints = await open(`${order.folder}/${OUTPUT_FILE}`, 'a', 0o600);
-  let shim: ChildProcess;
-  try {
-    shim = spawn(nodePath, [shimEntry, name], {
+export class ShimLauncher {
+  readonly #nodePath: string;
+  readonly #shimEntry: string;
+  #spare: WaitingShim | undefined;
+  #refill: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(nodePath: string, shimEntry: string) {
+    this.#nodePath = nodePath;
+    this.#shimEntry = shimEntry;
+  }
+
+  /** Has a shim waiting from now on, and a new one soon after every start. */
+  prepare(): void {
+    if (this.#closed || this.#spare !== undefined) return;
+    const spare = this.#spawn();
+    this.#spare = spare;
+    void spare.exited.then(() => {
+      if (this.#spare === spare) this.#spare = undefined;
+    });
+  }
+
+  /** When `signal` aborts the shim is killed. */
+  async launch(order: ShimOrder, signal: AbortSignal): Promise<LaunchedShim> {
+    const shim = this.#spare ?? this.#spawn();
+    this.#spare = undefined;
+    const kill = (): void => {
+      shim.process.kill('SIGKILL');
+    };
+    if (signal.aborted) kill();
+    signal.addEventListener('abort', kill, { once: true });
+    try {
+      return { answer: await converse(shim, order), exited: shim.exited };
+    } finally {
+      signal.removeEventListener('abort', kill);
+      this.#refill ??= setTimeout(() => {
+        this.#refill = undefined;
+        this.prepare();
+      }, REFILL_MS).unref();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#refill);
+    this.#spare?.process.kill('SIGKILL');
+    this.#spare = undefined;
+  }
+
+  /** Nothing of the daemon's environment; its pipes matter only until it has answered. */
+  #spawn(): WaitingShim {
+    const shim = spawn(this.#nodePath, [this.#shimEntry], {
       cwd: '/',
       env: {},
       detached: true,
-      stdio: ['pipe', 'ignore', complaints.fd, 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     });
-  } finally {
-    await complaints.close();
-  }
-  const exited = new Promise<void>((resolve) => {
-    shim.once('exit', () => {
-      resolve();
+    const exited = new Promise<void>((resolve) => {
+      shim.once('exit', () => {
+        resolve();
+      });
+      shim.once('error', () => {
+        resolve();
+      });
     });
-    shim.once('error', () => {
-      resolve();
+    let complaint = '';
+    shim.stderr?.on('data', (chunk: Buffer) => {
+      complaint = (complaint + chunk.toString('utf8')).slice(-COMPLAINT_MAX_CHARS);
     });
-  });
-  const kill = (): void => {
-    shim.kill('SIGKILL');
-  };
-  if (signal.aborted) kill();
-  signal.addEventListener('abort', kill, { once: true });
-  try {
-    const answer = await converse(shim, order);
-    return { answer, exited };
-  } finally {
-    signal.removeEventListener('abort', kill);
+    for (const pipe of pipesOf(shim)) {
+      pipe.on('error', () => undefined);
+      pipe.unref();
+    }
     shim.unref();
+    return { process: shim, exited, complaint: () => complaint };
   }
 }
 
-function converse(shim: ChildProcess, order: ShimOrder): Promise<ShimAnswer> {
+function converse({ process: shim, complaint }: WaitingShim, order: ShimOrder): Promise<ShimAnswer> {
   return new Promise((resolve) => {
-    const pipe = shim.stdio[3] as Readable | undefined;
+    const answers = shim.stdio[3] as Readable;
     let text = '';
     const settle = (answer: ShimAnswer): void => {
-      pipe?.destroy();
-      shim.stdin?.destroy();
+      for (const pipe of pipesOf(shim)) pipe.destroy();
       resolve(answer);
     };
     shim.once('error', (error) => {
       settle({ kind: 'failed', detail: `cannot start the shim: ${error.message}` });
     });
-    shim.stdin?.on('error', () => undefined);
-    shim.stdin?.end(JSON.stringify(order));
-    pipe?.on('error', () => undefined);
-    pipe?.on('data', (chunk: Buffer) => {
+    answers.on('data', (chunk: Buffer) => {
       text += chunk.toString('utf8');
     });
-    pipe?.once('close', () => {
-      settle(parseAnswer(text) ?? { kind: 'failed', detail: 'the shim ended before it had started the runner' });
+    answers.once('end', () => {
+      const answer = parseAnswer(text);
+      if (answer !== undefined) settle(answer);
     });
+    shim.once('close', () => {
+      const detail = ['the shim ended before it had started the runner', complaint().trim()].filter(Boolean).join(': ');
+      settle(parseAnswer(text) ?? { kind: 'failed', detail });
+    });
+    shim.stdin?.end(JSON.stringify(order));
   });
+}
+
+function pipesOf(shim: ChildProcess): readonly Socket[] {
+  return [shim.stdin, shim.stderr, shim.stdio[3]].filter((pipe): pipe is Socket => pipe instanceof Socket);
 }
 
 function parseAnswer(text: string): ShimAnswer | undefined {

@@ -19,7 +19,7 @@ import { withDeadline } from './deadline.js';
 import { endMarked, KILL_CONFIRM_MS, killGroup, until, untilRecorded, voidStart } from './end-container.js';
 import { EventHub } from './event-hub.js';
 import { errorCode } from './json-record.js';
-import { launchShim } from './launch-shim.js';
+import { ShimLauncher } from './launch-shim.js';
 import type { LaunchedShim } from './launch-shim.js';
 import { readExit } from './observe-container.js';
 import { readOutputTail } from './output-tail.js';
@@ -46,7 +46,6 @@ export interface ProcessRuntimeOptions {
 }
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
-const COMPLAINT_MAX_BYTES = 2048;
 const UNKNOWN_END: ContainerEnd = { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
 
 /**
@@ -58,6 +57,7 @@ export class ProcessRuntime implements Runtime {
   readonly #options: ProcessRuntimeOptions;
   readonly #index: RunIndex;
   readonly #finder: ContainerFinder;
+  readonly #launcher: ShimLauncher;
   readonly #hub = new EventHub();
   /** Shims that this process started: their end need not be polled for. */
   readonly #shims = new Map<ContainerId, Promise<void>>();
@@ -67,6 +67,7 @@ export class ProcessRuntime implements Runtime {
 
   constructor(options: ProcessRuntimeOptions) {
     this.#options = options;
+    this.#launcher = new ShimLauncher(options.nodePath, options.shimEntry);
     this.#index = new RunIndex(options.dataDir, options.install);
     this.#finder = new ContainerFinder(this.#index, options.install, (entry) => this.#mayStart(entry));
   }
@@ -135,12 +136,14 @@ export class ProcessRuntime implements Runtime {
         if (await isMissing(path))
           throw new NightporterError('failed', `${what} ${path} is missing: build or install again`);
       }
+      this.#launcher.prepare();
     });
   }
 
   /** Containers run on. */
   async close(): Promise<void> {
     this.#hub.close();
+    this.#launcher.close();
     await Promise.all(this.#leavings);
   }
 
@@ -163,12 +166,10 @@ export class ProcessRuntime implements Runtime {
       if (existing !== undefined) return existing;
       const { answer, exited } = await this.#launch(entry, spec, signal);
       if (answer.kind !== 'started') {
-        // Nothing has run yet: this is the shim's own complaint.
-        const complaint = await readOutputTail(entry.folder, COMPLAINT_MAX_BYTES);
         await this.#discard(id);
         if (answer.kind === 'refused') return { kind: 'refused', detail: answer.detail };
         const detail = answer.kind === 'void' ? `${spec.name} was removed while it started` : answer.detail;
-        throw new RuntimeUnavailable(`process runtime: ${[detail, complaint].filter(Boolean).join(': ')}`);
+        throw new RuntimeUnavailable(`process runtime: ${detail}`);
       }
       this.#follow(entry, exited, answer.runner.runner);
       this.#sweepFolder(runsDir, id);
@@ -181,14 +182,12 @@ export class ProcessRuntime implements Runtime {
   }
 
   async #launch(entry: IndexEntry, spec: ContainerSpec, signal: AbortSignal): Promise<LaunchedShim> {
-    const { nodePath, shimEntry, runnerEntry } = this.#options;
     try {
       await mkdir(entry.folder, { recursive: true, mode: 0o700 });
-      return await launchShim(
-        { nodePath, shimEntry, name: entry.name },
+      return await this.#launcher.launch(
         {
           folder: entry.folder,
-          runner: [nodePath, runnerEntry],
+          runner: [this.#options.nodePath, this.#options.runnerEntry],
           cwd: spec.outDir,
           environment: { ...spec.environment, [MARKER_VARIABLE]: formatLabels(entry.labels) },
         },

@@ -1,6 +1,6 @@
 /**
- * Parent of one runner on the process runtime; outlives the daemon. Started by ProcessRuntime with a ShimOrder on
- * stdin and a pipe for its ShimAnswer on descriptor 3. Loads as little as it can: every wake waits for it.
+ * Parent of one runner on the process runtime; outlives the daemon. Waits for a ShimOrder on stdin, maybe for long,
+ * and gives its ShimAnswer on descriptor 3. Loads as little as it can: a wake may have to wait for it.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
@@ -99,11 +99,10 @@ function watch(runner: Runner, pid: number, folder: string): void {
     const exit: ExitRecord = { exitCode, signal, finishedAtMs: Date.now() };
     sendSignal(-pid, 'SIGKILL');
     const finish = (): void => {
-      output.close();
       try {
         writeRecord(`${folder}/${EXIT_FILE}`, exit, 'durable');
       } catch (error) {
-        process.stderr.write(`cannot record the exit of the runner: ${messageOf(error)}\n`);
+        output.write(Buffer.from(`nightporter: cannot record the exit of the runner: ${messageOf(error)}\n`));
       }
       process.exit(0);
     };

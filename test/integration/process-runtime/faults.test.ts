@@ -8,7 +8,7 @@ import type { Container, ContainerId, ContainerSpec, RuntimeEvent, StartResult }
 import type { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { built } from '../../support/built.js';
 import { eventually, within } from '../../support/eventually.js';
-import { INSTALL, ProcessHarness, PROGRAMS } from '../../support/process-harness.js';
+import { ProcessHarness, PROGRAMS } from '../../support/process-harness.js';
 
 const SESSION = 'faults/one' as SessionAddress;
 const EPOCH_1 = 1 as Epoch;
@@ -64,7 +64,7 @@ describe('process runtime', () => {
     async function startAndDie(spec: ContainerSpec): Promise<Container> {
       const options = {
         dataDir: harness.dataDir,
-        install: INSTALL,
+        install: harness.install,
         shimEntry: built('src/runtime/process/shim.js'),
         runnerEntry: PROGRAMS,
         nodePath: process.execPath,
@@ -206,6 +206,7 @@ describe('process runtime', () => {
       const { spec, container } = await launch('exit-0');
       await untilExited(spec.name);
       const folder = folderOf(spec, container);
+      await eventually('the record', () => existsSync(join(folder, 'exit.json')));
       rmSync(join(folder, 'exit.json'));
       const bystander = spawn('sleep', ['60']);
       const record = JSON.parse(readFileSync(join(folder, 'runner.json'), 'utf8')) as { runner: object };
@@ -338,6 +339,32 @@ describe('process runtime', () => {
     expect((await runtime.start(spec)).kind).toBe('started');
   });
 
+  it('keeps a shim waiting, which takes the next start and ends with the runtime', async () => {
+    const one = harness.open();
+    await one.prepare();
+    const waiting = await eventually('a waiting shim', () => childrenOf(process.pid).find((pid) => isShim(pid)));
+    const spec = await specOf('sleep');
+    expect((await one.start(spec)).kind).toBe('started');
+    const [id = ''] = readdirSync(join(spec.hostDir, 'run'));
+    expect(pidOf(join(spec.hostDir, 'run', id), 'shim')).toBe(waiting);
+
+    const next = await eventually('another', () =>
+      childrenOf(process.pid).find((pid) => pid !== waiting && isShim(pid)),
+    );
+    await one.close();
+    await eventually('its end', () => !isAlive(next));
+    expect(isAlive(waiting)).toBe(true);
+  });
+
+  it('starts all the same when the waiting shim was killed', async () => {
+    const one = harness.open();
+    await one.prepare();
+    const waiting = await eventually('a waiting shim', () => childrenOf(process.pid).find((pid) => isShim(pid)));
+    process.kill(waiting, 'SIGKILL');
+    await eventually('its end', () => !childrenOf(process.pid).includes(waiting));
+    expect((await one.start(await specOf('sleep'))).kind).toBe('started');
+  });
+
   it('F16: a start past its deadline leaves no process and no name behind', async () => {
     const unanswered = await harness.unanswered();
     await expect(unanswered.runtime.start(unanswered.spec)).rejects.toThrow(/longer than 500 ms/);
@@ -356,6 +383,23 @@ describe('process runtime', () => {
     await expect(runtime.prepare()).resolves.toBeUndefined();
   });
 });
+
+function childrenOf(parent: number): readonly number[] {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return pids.filter((pid) => {
+    try {
+      return /\) \S (\d+)/.exec(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'))?.[1] === String(parent);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function isShim(pid: number): boolean {
+  return isAlive(pid) && readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').includes('process/shim.js');
+}
 
 function isAlive(pid: number): boolean {
   try {
