@@ -81,7 +81,7 @@ function buildFailed(tag: string, baseImage: string, error: string): Nightporter
   const pull =
     /pull access denied|manifest (for|unknown)|not found|no such image|dial tcp|lookup .* on|i\/o timeout|connection refused|unauthorized|toomanyrequests|registry/i;
   const advice = pull.test(error)
-    ? `the base image ${baseImage} is not on the engine and cannot be pulled: load it, or build with another one (scripts/build-image --base IMAGE)`
+    ? `the base image ${baseImage} is not on the engine and cannot be pulled: load it, or build with another one (setting RUNNER_BASE_IMAGE, or scripts/build-image --base IMAGE)`
     : 'build it by hand to see more (scripts/build-image)';
   return new NightporterError('refused', `cannot build the runner image ${tag}: ${error.trim()}; ${advice}`);
 }
