@@ -1,11 +1,11 @@
 import { planSession } from '../core/plan/plan-session.js';
+import { heldClaims } from '../core/claims.js';
 import { guardAfterClaim } from '../core/guard.js';
 import type { Action } from '../core/action.js';
 import type { FilesObservation, SessionObservation } from '../core/observation.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { Container, ContainerEnd } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
-import { isAckOfAttempt } from '../protocol/rows.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, recordEnd } from './end-incarnation.js';
@@ -37,6 +37,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (ended === 'unknown') return false;
 
   const delivered = found.quarantine === null ? await deliverSpool(porter, session, one, pass) : undefined;
+  const dueMark = porter.registry.findSession(session)?.dueMark;
   let outcome = delivered ?? (await readFiles(porter, found, one));
   const record = porter.registry.findSession(session);
   if (record === undefined) return false;
@@ -70,7 +71,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (outcome !== undefined && outcome.kind !== 'ok' && outcome.kind !== 'missing') pass.error(session);
   const verdict = await executor.execute({ record, one, observation, actions, pass });
   if (verdict === 'again') return true;
-  recordLook(porter, record, one, outcome, verdict);
+  recordLook(porter, record, one, outcome, verdict, dueMark);
   return false;
 }
 
@@ -139,18 +140,13 @@ function noteClaims(porter: Porter, record: SessionRecord, one: Supervised, obse
   if (observation.container.kind !== 'running' || observation.files.kind !== 'read') return;
   const { epoch } = observation.container;
   if (one.claimedEpoch === epoch || epoch !== record.epoch) return;
-  const claimed = observation.files.facts.acked.some(
-    ({ message, ack }) =>
-      isAckOfAttempt(message, ack) &&
-      (ack.incarnation === null || ack.incarnation === epoch) &&
-      ack.status !== 'failed',
-  );
-  if (!claimed) return;
+  const { startedAtMs } = observation.container;
+  if (heldClaims(observation.files.facts, { epoch, startedAtMs }).length === 0) return;
   one.claimedEpoch = epoch;
   porter.registry.markClaimed(record.address, record.epoch);
-  const guard = porter.registry.guard(record.address);
-  porter.registry.saveGuard(record.address, guardAfterClaim(guard));
-  if (guard.heldSinceMs !== null) porter.notices.settle('held', record.address);
+  const guard = guardAfterClaim(porter.registry.guard(record.address));
+  porter.registry.saveGuard(record.address, guard);
+  if (guard.heldSinceMs === null) porter.notices.settle('held', record.address);
   porter.notices.settle('wake_failing', record.address);
 }
 
@@ -161,6 +157,7 @@ function recordLook(
   one: Supervised,
   outcome: FilesOutcome<FilesLook> | undefined,
   verdict: Exclude<Awaited<ReturnType<Executor['execute']>>, 'again'>,
+  dueMark: number | undefined,
 ): void {
   if (outcome?.kind === 'busy') {
     const delayMs = Math.min(1_000 * 2 ** Math.min(one.busyLooks - 1, 3), porter.settings.busyRetryMaxMs);
@@ -174,5 +171,6 @@ function recordLook(
     nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
     signature: outcome.signature,
     lastActiveMs: outcome.lastActiveMs,
+    ...(dueMark === undefined ? {} : { dueMark }),
   });
 }

@@ -104,8 +104,8 @@ export function sessionObservation(
   };
 }
 
-function lastEnd({ stopReason, exitCode, oomKilled }: IncarnationRecord): LastEnd {
-  return { stopReason, exitCode, oomKilled };
+function lastEnd({ stopReason, exitCode, oomKilled, startedAtMs, begunAtMs }: IncarnationRecord): LastEnd {
+  return { stopReason, exitCode, oomKilled, startedAtMs: startedAtMs ?? begunAtMs };
 }
 
 /** What the files will say once the spooled messages are in them: a dry run's look into the future. */

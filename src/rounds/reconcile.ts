@@ -17,11 +17,11 @@ export interface PlannedContainer {
  * removes the rest. Part of every round, the first one included; only starts in flight in this process are spared.
  */
 export async function reconcile(porter: Porter, record: (action: SweepAction) => void): Promise<void> {
-  const wasDown = porter.gate.isDown;
   // What starts, stops or appears while the list is made is not judged by it.
   const before = new Map([...porter.fleet.entries()].map(([session, one]) => [session, { ...one }]));
   const answer = await porter.gate.call((runtime) => runtime.list());
   if (answer === undefined) return;
+  const wasDown = porter.gate.takeRecovery();
   const containers = answer.value;
   const seen = new Set(containers.map((container) => container.id));
   for (const [session, one] of porter.fleet.entries()) {

@@ -67,6 +67,9 @@ export class PorterRounds implements Rounds {
       clock,
       notices,
       log,
+      onDown: () => {
+        this.#porter.fleet.known = false;
+      },
       onUp: () => {
         this.#sweepSoon();
       },
@@ -139,9 +142,10 @@ export class PorterRounds implements Rounds {
   /** Everything begun by looks and rounds so far has ended. For a round that runs by itself. */
   async settled(): Promise<void> {
     do {
+      await this.#sweeping;
       await this.#porter.operations.settled();
       await this.#hints.idle();
-    } while (this.#porter.operations.size > 0);
+    } while (this.#porter.operations.size > 0 || this.#sweeping !== null);
   }
 
   async drain(): Promise<DrainReport> {

@@ -38,13 +38,17 @@ export class RuntimeEvents {
       } catch (err) {
         if (!(err instanceof RuntimeUnavailable)) this.#porter.log.warn({ err }, 'event stream failed');
       }
+      if (this.#abort.signal.aborted) return;
       this.#porter.log.debug({ retryMs }, 'event stream ended');
+      // An engine that restarts is down now: what exits meanwhile is no fault of the sessions.
+      await this.#porter.gate.describe();
       await this.#pause(retryMs);
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
     }
   }
 
   #pause(delayMs: number): Promise<void> {
+    if (this.#abort.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const finish = (): void => {
         cancel();

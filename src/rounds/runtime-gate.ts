@@ -19,7 +19,9 @@ export class RuntimeGate {
   readonly #clock: Clock;
   readonly #notices: Notices;
   readonly #log: Logger;
+  readonly #onDown: () => void;
   readonly #onUp: () => void;
+  #hasRecovered = false;
   #state: RuntimeState['state'] = 'unknown';
   #description: string;
   #downSinceMs: number | null = null;
@@ -28,17 +30,32 @@ export class RuntimeGate {
   #cancelRetry: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: { runtime: Runtime; clock: Clock; notices: Notices; log: Logger; onUp: () => void }) {
+  constructor(options: {
+    runtime: Runtime;
+    clock: Clock;
+    notices: Notices;
+    log: Logger;
+    onDown: () => void;
+    onUp: () => void;
+  }) {
     this.runtime = options.runtime;
     this.#clock = options.clock;
     this.#notices = options.notices;
     this.#log = options.log;
+    this.#onDown = options.onDown;
     this.#onUp = options.onUp;
     this.#description = options.runtime.kind;
   }
 
   get isDown(): boolean {
     return this.#state === 'down';
+  }
+
+  /** Whether it was down since this was asked last: what exited meanwhile ended with the engine. */
+  takeRecovery(): boolean {
+    const has = this.#hasRecovered;
+    this.#hasRecovered = false;
+    return has;
   }
 
   state(): RuntimeState {
@@ -72,6 +89,7 @@ export class RuntimeGate {
     const before = this.#state;
     this.#state = 'up';
     if (before !== 'down') return;
+    this.#hasRecovered = true;
     this.#downSinceMs = null;
     this.#retryMs = FIRST_RETRY_MS;
     this.#cancelRetry?.();
@@ -87,6 +105,7 @@ export class RuntimeGate {
       this.#downSinceMs = this.#clock.now();
       this.#downSinceMonotonicMs = this.#clock.monotonic();
       this.#log.warn({ err, runtime: this.runtime.kind }, 'runtime is down');
+      this.#onDown();
     }
     if (this.#clock.monotonic() - this.#downSinceMonotonicMs > TELL_AFTER_MS) {
       this.#notices.raise(
