@@ -28,7 +28,7 @@ export class RuntimeEvents {
   async #follow(): Promise<void> {
     const { signal } = this.#abort;
     let retryMs = FIRST_RETRY_MS;
-    for (let opened = 0; !this.#abort.signal.aborted; opened += 1) {
+    for (let opened = 0; !this.#isStopped(); opened += 1) {
       if (opened > 0) this.#relist();
       try {
         for await (const event of this.#porter.gate.runtime.events(signal)) {
@@ -38,7 +38,7 @@ export class RuntimeEvents {
       } catch (err) {
         if (!(err instanceof RuntimeUnavailable)) this.#porter.log.warn({ err }, 'event stream failed');
       }
-      if (this.#abort.signal.aborted) return;
+      if (this.#isStopped()) return;
       this.#porter.log.debug({ retryMs }, 'event stream ended');
       // An engine that restarts is down now: what exits meanwhile is no fault of the sessions.
       await this.#porter.gate.describe();
@@ -47,8 +47,12 @@ export class RuntimeEvents {
     }
   }
 
+  #isStopped(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
   #pause(delayMs: number): Promise<void> {
-    if (this.#abort.signal.aborted) return Promise.resolve();
+    if (this.#isStopped()) return Promise.resolve();
     return new Promise((resolve) => {
       const finish = (): void => {
         cancel();

@@ -153,7 +153,10 @@ describe('a runtime that fails', () => {
     p.runtime.loseEvents();
     p.runtime.exit(session('g/a'), { exitCode: 1 });
     expect(p.registry.openIncarnations()).toHaveLength(1);
-    await p.until('the exit is noticed', () => p.registry.incarnations(session('g/a'), 9).at(-1)?.stoppedAtMs != null);
+    await p.until(
+      'the exit is noticed',
+      () => typeof p.registry.incarnations(session('g/a'), 9).at(-1)?.stoppedAtMs === 'number',
+    );
   });
 
   it('F18: a container that cannot be stopped blocks its session, with a notice, until it is gone', async () => {
