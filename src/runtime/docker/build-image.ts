@@ -2,7 +2,7 @@ import { NightporterError } from '../../protocol/errors.js';
 import { thisMachine } from '../choose-runtime.js';
 import { findEngineAddress } from './engine-address.js';
 import { Engine } from './engine.js';
-import { DEFAULT_BASE_IMAGE, buildRunnerImage, runnerContext } from './image.js';
+import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext } from './image.js';
 
 /** For the engine's answers while it builds: a step of its own may be long. */
 const DEADLINE_MS = 60_000;
@@ -19,7 +19,9 @@ export async function runBuildImage(root: string, baseImage: string = DEFAULT_BA
     engine = new Engine(address, around.env, DEADLINE_MS);
     const context = await runnerContext(root);
     if (!(await engine.hasImage(context.tag))) {
-      await buildRunnerImage(engine, context, baseImage, (line) => process.stderr.write(line));
+      await buildRunnerImage(engine, context, await chooseBaseImage(engine, baseImage), (line) =>
+        process.stderr.write(line),
+      );
     }
     process.stdout.write(`${context.tag}\n`);
     return 0;

@@ -22,7 +22,7 @@ import type { ContainerInspectInfo } from './engine.js';
 import { findMissingProgram } from './entry-point.js';
 import { Engine, isEngineFailure } from './engine.js';
 import { containerEvents } from './event-stream.js';
-import { DEFAULT_BASE_IMAGE, buildRunnerImage, runnerContext } from './image.js';
+import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext } from './image.js';
 import { tailText } from './log-tail.js';
 import { isOneOf, readOwnContainerIds } from './own-container.js';
 
@@ -204,7 +204,7 @@ export class DockerRuntime implements Runtime {
     const context = await runnerContext(this.#options.root);
     this.#runnerImage = Promise.resolve(context.tag);
     if (await this.#engine.hasImage(context.tag)) return;
-    const baseImage = this.#options.baseImage ?? DEFAULT_BASE_IMAGE;
+    const baseImage = await chooseBaseImage(this.#engine, this.#options.baseImage ?? DEFAULT_BASE_IMAGE);
     const beganMs = performance.now();
     this.#log.info({ image: context.tag, baseImage }, 'building the runner image');
     await buildRunnerImage(this.#engine, context, baseImage);

@@ -10,6 +10,8 @@ import type { TarFile } from './tar.js';
 import { packTar } from './tar.js';
 
 export const DEFAULT_BASE_IMAGE = 'node:20-bookworm-slim';
+/** What `scripts/engine up` makes on machines that reach no registry. */
+export const LOCAL_BASE_IMAGE = 'nightporter-base:local';
 const REPOSITORY = 'nightporter-runner';
 /** A build may pull a base image and compile an addon. */
 const BUILD_DEADLINE_MS = 15 * 60_000;
@@ -41,6 +43,14 @@ export async function runnerContext(root: string): Promise<RunnerContext> {
     ...addon,
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   return { tag: `${REPOSITORY}:${hashOf(files)}`, files };
+}
+
+/**
+ * The base to build on: `wanted`, but the locally made one where the default is not on the engine and that one is.
+ */
+export async function chooseBaseImage(engine: Engine, wanted: string): Promise<string> {
+  if (wanted !== DEFAULT_BASE_IMAGE || (await engine.hasImage(wanted))) return wanted;
+  return (await engine.hasImage(LOCAL_BASE_IMAGE)) ? LOCAL_BASE_IMAGE : wanted;
 }
 
 /**
