@@ -23,7 +23,7 @@ export interface SessionFiles {
     messages: readonly NewMessage[],
   ): Promise<FilesOutcome<{ readonly inserted: number }>>;
 
-  /** Reads both files and the heartbeat. Opens outbound.db read-only and nothing else; writes nothing. */
+  /** Reads both files and the heartbeat; writes nothing. Opens outbound.db read-only and nothing else (but `containerGone`). */
   look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
 
   /** Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. */
@@ -85,6 +85,11 @@ export type Written =
 export interface LookOptions {
   readonly nowMs: number;
   readonly lane: Lane;
+  /**
+   * The runtime says that no container runs: a hot journal that a killed one left beside outbound.db is rolled back
+   * first. Without it such a file stays `busy` (`SQLITE_READONLY_ROLLBACK`) until the next `prepareStart` or `settle`.
+   */
+  readonly containerGone?: boolean;
 }
 
 /** A look's facts, with the signature that the files had before they were read. */

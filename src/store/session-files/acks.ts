@@ -38,8 +38,8 @@ export const NO_OUTBOUND: OutboundFacts = {
   newestAck: null,
 };
 
-/** Newest rows that are searched for claims of strangers and the newest ack; the host's own are found by key. */
-const ACK_WINDOW = 2_000;
+/** Newest rows that are searched for claims of strangers and the newest ack; beyond them the host's own are found by key. */
+const ACK_WINDOW = 256;
 /** Newest answers among which those to claims are searched. */
 const ANSWER_WINDOW = 2_000;
 const ERROR_MAX_BYTES = 8_192;
@@ -79,21 +79,31 @@ export function readAcks(
   const select = `SELECT ${ackColumns(shape)} FROM processing_ack`;
   const window = database.prepare<[], RawAck>(`${select} ORDER BY rowid DESC LIMIT ${String(ACK_WINDOW)}`).all();
   const newest = window.map(ackOf).filter((ack) => ack !== undefined);
-  const acks = new Map<string, StoredAck>();
-  if (window.length > 0) {
-    const find = database.prepare<[string], RawAck>(`${select} WHERE message_id = ?`);
-    for (const { id } of unfinished) {
-      const row = find.get(id);
-      const ack = row?.message_id === id ? ackOf(row) : undefined;
-      if (ack !== undefined) acks.set(id, ack);
-    }
-  }
+  const acks = findAcks(database, select, unfinished, newest, window.length < ACK_WINDOW ? 'all' : 'newest');
   const own = new Set<string>(unfinished.map((message) => message.id));
   return {
     acks,
     strayClaims: newest.filter((ack) => ack.status === 'processing' && !own.has(ack.messageId)),
     newestAck: [...newest, ...acks.values()].reduce<StoredAck | null>(newerOf, null),
   };
+}
+
+function findAcks(
+  database: SqliteDatabase,
+  select: string,
+  unfinished: readonly MessageRow[],
+  read: readonly StoredAck[],
+  extent: 'all' | 'newest',
+): ReadonlyMap<string, StoredAck> {
+  const byId = new Map<string, StoredAck>(read.map((ack) => [ack.messageId, ack]));
+  const find = extent === 'all' ? undefined : database.prepare<[string], RawAck>(`${select} WHERE message_id = ?`);
+  const acks = new Map<string, StoredAck>();
+  for (const { id } of unfinished) {
+    const row = byId.has(id) ? undefined : find?.get(id);
+    const ack = byId.get(id) ?? (row?.message_id === id ? ackOf(row) : undefined);
+    if (ack !== undefined) acks.set(id, ack);
+  }
+  return acks;
 }
 
 function newerOf(best: StoredAck | null, ack: StoredAck): StoredAck {
@@ -152,13 +162,13 @@ function readAnswered(database: SqliteDatabase, shape: Shape, ids: readonly stri
 
 function readAnswers(database: SqliteDatabase, shape: Shape): OutboundFacts['answers'] {
   if (!shape.has('messages_out')) return NO_OUTBOUND.answers;
-  const counted = database.prepare<[], { readonly count: number }>('SELECT count(*) AS count FROM messages_out').get();
-  const last = database
-    .prepare<[], { readonly mark: number; readonly at: string | null }>(
-      `SELECT rowid AS mark, ${textCell('timestamp')} AS at FROM messages_out ORDER BY rowid DESC LIMIT 1`,
+  const row = database
+    .prepare<[], { readonly count: number; readonly mark: number; readonly at: string | null }>(
+      `SELECT (SELECT count(*) FROM messages_out) AS count, rowid AS mark, ${textCell('timestamp')} AS at
+       FROM messages_out ORDER BY rowid DESC LIMIT 1`,
     )
     .get();
-  return { count: counted?.count ?? 0, mark: last?.mark ?? 0, newestMs: instantOf(last?.at ?? null) };
+  return row === undefined ? NO_OUTBOUND.answers : { count: row.count, mark: row.mark, newestMs: instantOf(row.at) };
 }
 
 interface RawState {

@@ -5,7 +5,7 @@ import type { Shape } from './check-schema.js';
 import { writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders, inspectDatabase } from './inspect-file.js';
 import { readInboundFacts } from './look.js';
-import { applyChanges, countFinished, readUnfinished, StaleChange } from './messages.js';
+import { applyChanges, readTotals, readUnfinished, StaleChange } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { readOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
@@ -55,6 +55,6 @@ function summaryOf(
   return {
     written: true,
     due: summarizeDue(unfinished, acks, nowMs),
-    counts: countStates(countFinished(database, shape), unfinished, acks),
+    counts: countStates(readTotals(database, shape).finished, unfinished, acks),
   };
 }

@@ -3,15 +3,26 @@ import type { FilesLook } from '../../ports/session-files.js';
 import { NO_OUTBOUND, readOutbound } from './acks.js';
 import { findSignature } from './file-signature.js';
 import { missing } from './finding.js';
-import { readInbound } from './inbound.js';
+import { isHotJournal, readInbound } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
-import { countFinished, findNewestMessageMs, readUnfinished } from './messages.js';
+import { readTotals, readUnfinished } from './messages.js';
 import type { FilesSettings } from './open-database.js';
-import { readOutboundFile } from './outbound.js';
+import { readOutboundFile, writeOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
 import { factsOf, type InboundFacts } from './summaries.js';
 
 export const NO_INBOUND: InboundFacts = { unfinished: [], finished: { completed: 0, failed: 0 }, newestMs: null };
+
+/** Looks when no container runs: what a killed one left half written is rolled back first. */
+export function lookAtRest(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook {
+  try {
+    return lookAt(settings, paths, nowMs);
+  } catch (error) {
+    if (!isHotJournal(error)) throw error;
+    writeOutboundFile(settings, paths, () => undefined);
+    return lookAt(settings, paths, nowMs);
+  }
+}
 
 /** Reads both files and the heartbeat; writes nothing to either. */
 export function lookAt(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook {
@@ -28,8 +39,7 @@ export function lookAt(settings: FilesSettings, paths: SessionPaths, nowMs: numb
 export function readInboundFacts(settings: FilesSettings, paths: SessionPaths, nowMs: number): InboundFacts {
   const facts = readInbound(settings, paths, (database, shape) => ({
     unfinished: readUnfinished(database, shape, nowMs),
-    finished: countFinished(database, shape),
-    newestMs: findNewestMessageMs(database, shape),
+    ...readTotals(database, shape),
   }));
   return facts ?? NO_INBOUND;
 }

@@ -2,94 +2,81 @@ import type { MessageId } from '../../protocol/address.js';
 import type { MessageCounts } from '../../core/facts.js';
 import type { MessageChange, MessageRow } from '../../protocol/rows.js';
 import { formatInstant, parseInstant } from '../../protocol/times.js';
-import { integerCell, textCell } from './cells.js';
-import { cellOrNull, type Shape } from './check-schema.js';
+import type { Shape } from './check-schema.js';
 import type { SqliteDatabase } from './open-database.js';
 
 /** A row is not as the change expects it; the transaction is undone. */
 export class StaleChange extends Error {}
 
-interface RawMessage {
-  readonly id: string;
-  readonly seq: number | null;
-  readonly status: 'pending' | 'paused';
-  readonly trigger: number | null;
-  readonly timestamp: string | null;
-  readonly process_after: string | null;
-  readonly tries: number | null;
-  readonly attempt: number | null;
-  readonly settled_claim: string | null;
-  readonly deferrals: number | null;
-  readonly recurrence: string | null;
-  readonly series_id: string | null;
-}
+/** The host's own file: types are checked here rather than in SQL, whose compiling is what a look's time goes to. */
+type RawMessage = Readonly<Record<(typeof MESSAGE_COLUMNS)[number], unknown>>;
+
+const MESSAGE_COLUMNS = [
+  ...(['id', 'seq', 'status', 'trigger', 'timestamp', 'process_after', 'tries', 'attempt'] as const),
+  ...(['settled_claim', 'deferrals', 'recurrence', 'series_id'] as const),
+] as const;
 
 /** The pending and paused messages by seq, without their content. Times that do not parse count as now. */
 export function readUnfinished(database: SqliteDatabase, shape: Shape, nowMs: number): readonly MessageRow[] {
-  if (!shape.has('messages_in')) return [];
-  const cell = (column: keyof RawMessage, sql: (column: string) => string): string =>
-    `${cellOrNull(shape, 'messages_in', column, sql)} AS "${column}"`;
-  const columns = [
-    'id',
-    cell('seq', integerCell),
-    'status',
-    cell('trigger', integerCell),
-    cell('timestamp', textCell),
-    cell('process_after', textCell),
-    cell('tries', integerCell),
-    cell('attempt', integerCell),
-    cell('settled_claim', (column) => textCell(column, 2_048)),
-    cell('deferrals', integerCell),
-    cell('recurrence', textCell),
-    cell('series_id', textCell),
-  ];
+  const present = shape.get('messages_in');
+  if (present === undefined) return [];
+  const columns = MESSAGE_COLUMNS.map((column) => (present.has(column) ? `"${column}"` : `NULL AS ${column}`));
   const rows = database
     .prepare<[], RawMessage>(
-      `SELECT ${columns.join(', ')} FROM messages_in WHERE status IN ('pending', 'paused') AND typeof(id) = 'text'`,
+      `SELECT ${columns.join(', ')} FROM messages_in WHERE status IN ('pending', 'paused') ORDER BY seq`,
     )
     .all();
-  return rows.map((row) => messageOf(row, nowMs)).sort((a, b) => a.seq - b.seq);
+  return rows.flatMap((row) => (typeof row.id === 'string' ? [messageOf(row.id, row, nowMs)] : []));
 }
 
-function messageOf(row: RawMessage, nowMs: number): MessageRow {
+function messageOf(id: string, row: RawMessage, nowMs: number): MessageRow {
   return {
-    id: row.id as MessageId,
-    seq: row.seq ?? 0,
-    status: row.status,
+    id: id as MessageId,
+    seq: integerOr0(row.seq),
+    status: row.status === 'paused' ? 'paused' : 'pending',
     trigger: row.trigger !== 0,
-    timestampMs: (row.timestamp === null ? undefined : parseInstant(row.timestamp)) ?? nowMs,
-    processAfterMs: row.process_after === null ? null : (parseInstant(row.process_after) ?? null),
-    tries: row.tries ?? 0,
-    attempt: row.attempt ?? 0,
-    settledClaim: row.settled_claim,
-    deferrals: row.deferrals ?? 0,
-    recurrence: row.recurrence,
-    seriesId: row.series_id,
+    timestampMs: instantOrNull(row.timestamp) ?? nowMs,
+    processAfterMs: instantOrNull(row.process_after),
+    tries: integerOr0(row.tries),
+    attempt: integerOr0(row.attempt),
+    settledClaim: textOrNull(row.settled_claim),
+    deferrals: integerOr0(row.deferrals),
+    recurrence: textOrNull(row.recurrence),
+    seriesId: textOrNull(row.series_id),
   };
+}
+
+function integerOr0(value: unknown): number {
+  return Number.isSafeInteger(value) ? (value as number) : 0;
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function instantOrNull(value: unknown): number | null {
+  return typeof value === 'string' ? (parseInstant(value) ?? null) : null;
 }
 
 export type FinishedCounts = Pick<MessageCounts, 'completed' | 'failed'>;
 
-export function countFinished(database: SqliteDatabase, shape: Shape): FinishedCounts {
-  if (!shape.has('messages_in')) return { completed: 0, failed: 0 };
-  const rows = database
-    .prepare<[], { readonly status: string; readonly count: number }>(
-      `SELECT status, count(*) AS count FROM messages_in WHERE status IN ('completed', 'failed') GROUP BY status`,
-    )
-    .all();
-  const countOf = (status: string): number => rows.find((row) => row.status === status)?.count ?? 0;
-  return { completed: countOf('completed'), failed: countOf('failed') };
-}
-
-/** When the newest message was put in; null when there is none. */
-export function findNewestMessageMs(database: SqliteDatabase, shape: Shape): number | null {
-  if (!shape.has('messages_in')) return null;
+/** How many messages have ended, and when the newest of all was put in (null: there is none). */
+export function readTotals(
+  database: SqliteDatabase,
+  shape: Shape,
+): { readonly finished: FinishedCounts; readonly newestMs: number | null } {
+  if (!shape.has('messages_in')) return { finished: { completed: 0, failed: 0 }, newestMs: null };
   const row = database
-    .prepare<[], { readonly at: string | null }>(
-      `SELECT ${textCell('timestamp')} AS at FROM messages_in ORDER BY seq DESC LIMIT 1`,
+    .prepare<[], { readonly completed: number; readonly failed: number; readonly newest: unknown }>(
+      `SELECT (SELECT count(*) FROM messages_in WHERE status = 'completed') AS completed,
+         (SELECT count(*) FROM messages_in WHERE status = 'failed') AS failed,
+         (SELECT timestamp FROM messages_in ORDER BY seq DESC LIMIT 1) AS newest`,
     )
     .get();
-  return (row === undefined || row.at === null ? undefined : parseInstant(row.at)) ?? null;
+  return {
+    finished: { completed: row?.completed ?? 0, failed: row?.failed ?? 0 },
+    newestMs: instantOrNull(row?.newest),
+  };
 }
 
 /** Applies changes inside a transaction of the caller. Throws `StaleChange` if one row is not as expected. */
@@ -113,15 +100,15 @@ function columnsOf(set: MessageChange['set']): Record<string, string | number | 
     status: set.status,
     tries: set.tries,
     attempt: set.attempt,
-    process_after: textOrNull(set.processAfterMs),
+    process_after: instantText(set.processAfterMs),
     deferrals: set.deferrals,
     settled_claim: set.settledClaim,
     error: set.error,
     error_class: set.errorClass,
-    finished_at: textOrNull(set.finishedAtMs),
+    finished_at: instantText(set.finishedAtMs),
   };
 }
 
-function textOrNull(ms: number | null | undefined): string | null | undefined {
+function instantText(ms: number | null | undefined): string | null | undefined {
   return typeof ms === 'number' ? formatInstant(ms) : ms;
 }

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import Database from 'better-sqlite3';
 import type { CorruptFile } from '../../ports/session-files.js';
 import { hostile } from './finding.js';
@@ -63,11 +63,18 @@ export function withDatabase<T>(
   }
 }
 
+/** Where the groups' folders really are: an operator may keep them elsewhere by a link. */
+const realGroups = new Map<string, string>();
+
 /** What SQLite really opened: a link put in place after the inspection leads elsewhere. */
 function checkOpened(database: SqliteDatabase, path: string, paths: SessionPaths): void {
   const opened = database.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
-  const expected = join(realpathSync.native(paths.group), path.slice(paths.group.length));
-  if (opened.length !== 1 || opened[0]?.file !== expected) {
+  const within = path.slice(paths.group.length);
+  const known = realGroups.get(paths.group);
+  if (opened.length === 1 && known !== undefined && opened[0]?.file === known + within) return;
+  const group = realpathSync.native(paths.group);
+  realGroups.set(paths.group, group);
+  if (opened.length !== 1 || opened[0]?.file !== group + within) {
     throw hostile(basename(path), 'leads to another file');
   }
 }

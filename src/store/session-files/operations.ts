@@ -6,7 +6,7 @@ import { createSession } from './create.js';
 import { deliverMessages } from './deliver.js';
 import { findSignature } from './file-signature.js';
 import { outcomeOf } from './finding.js';
-import { lookAt } from './look.js';
+import { lookAt, lookAtRest } from './look.js';
 import type { FilesSettings } from './open-database.js';
 import { prepareStart } from './prepare-start.js';
 import { listFailed, listReplies } from './read-lists.js';
@@ -27,7 +27,8 @@ export function operationsOf(settings: FilesSettings) {
     signatures: (sessions: readonly SessionAddress[]) => sessions.map((session) => findSignature(at(session))),
     deliver: (session: SessionAddress, messages: readonly NewMessage[]) =>
       outcomeOf(() => deliverMessages(settings, at(session), messages)),
-    look: (session: SessionAddress, nowMs: number) => outcomeOf(() => lookAt(settings, at(session), nowMs)),
+    look: (session: SessionAddress, nowMs: number, containerGone: boolean) =>
+      outcomeOf(() => (containerGone ? lookAtRest : lookAt)(settings, at(session), nowMs)),
     change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
       outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
     settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),

@@ -85,8 +85,8 @@ export class PooledSessionFiles implements SessionFiles {
     return this.#tellDuplicates(session, await this.#ask(session, 'deliver', [session, messages]));
   }
 
-  look(session: SessionAddress, { nowMs, lane }: LookOptions): ReturnType<SessionFiles['look']> {
-    return this.#ask(session, 'look', [session, nowMs], lane);
+  look(session: SessionAddress, { nowMs, lane, containerGone }: LookOptions): ReturnType<SessionFiles['look']> {
+    return this.#ask(session, 'look', [session, nowMs, containerGone === true], lane);
   }
 
   async change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {

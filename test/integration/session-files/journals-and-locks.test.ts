@@ -59,6 +59,18 @@ describe('F2: hot journals', () => {
     expect(queryRows(outbound, 'SELECT * FROM processing_ack')).toEqual(committed);
   });
 
+  it('of a runner that was killed is rolled back by a look that knows that it is gone, never under a live one', async () => {
+    const { outbound } = fixture.paths();
+    const options = { nowMs: Date.now(), lane: 'normal', containerGone: true } as const;
+    const holder = await hold(outbound, SPILL_OUT);
+    const journal = readFileSync(`${outbound}-journal`);
+    expect(await fixture.files.look(DEMO, options)).toMatchObject({ kind: 'busy' });
+    expect(readFileSync(`${outbound}-journal`).equals(journal)).toBe(true);
+    await holder.kill();
+    expect(await fixture.files.look(DEMO, options)).toMatchObject({ kind: 'ok', answers: { count: 0 } });
+    expect(existsSync(`${outbound}-journal`)).toBe(false);
+  });
+
   it('of a live writer is left alone by a look', async () => {
     const { outbound } = fixture.paths();
     await hold(outbound, SPILL_OUT);

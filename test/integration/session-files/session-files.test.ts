@@ -273,6 +273,7 @@ describe('replacing a corrupt file', () => {
     if (replaced.kind !== 'ok') throw new Error(replaced.kind);
     expect(replaced.unfinished).toMatchObject([{ id: 'a' }]);
     expect(readFileSync(replaced.movedTo, 'utf8')).toMatch(/^garbage/);
+    expect(readFileSync(`${replaced.movedTo}-journal`, 'utf8')).toBe('old');
     expect(await fixture.look()).toMatchObject({ kind: 'ok', due: { dueCount: 1 } });
   });
 
