@@ -137,7 +137,7 @@ export const HOST_SETTINGS = z.object({
   }),
   HOST_DATA_DIR: optionalWord({
     section: ENGINE,
-    text: 'Where a daemon that itself runs in a container has its data dir on the machine of the engine. Not applied yet.',
+    text: 'Where a daemon that itself runs in a container has its data dir on the machine of the engine.',
     pattern: /^\/[^\0]*$/,
     allowed: 'an absolute path',
     range: 'an absolute path',

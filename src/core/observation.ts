@@ -27,6 +27,8 @@ export interface LastEnd {
   /** Where the runtime knows; only named in the errors of messages. */
   readonly exitCode?: number | null;
   readonly oomKilled?: boolean;
+  /** The end of its output. */
+  readonly lastOutput?: string;
 }
 
 export type ContainerFacts =

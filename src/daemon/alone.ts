@@ -1,40 +1,39 @@
 import type { Host, HostOptions, SweepOptions } from '../cli/host.js';
 import { describeSettings } from '../config/reference.js';
-import type { Registry } from '../ports/registry.js';
 import { acquireHostLock } from '../store/host-lock.js';
-import type { HostLock } from '../store/host-lock.js';
 import { openRegistry } from '../store/registry/open-registry.js';
 import { assemble, decideRuntime, logFor, openDeskOn, openFiles, openRuntime, settingsOf } from './assembly.js';
 import type { Assembled } from './assembly.js';
 
 /** The desk of a data dir without a daemon: reading opens nothing for writing, writing holds the lock. */
-export function openDesk(mode: 'read' | 'write', options: HostOptions): ReturnType<Host['openDesk']> {
-  return Promise.resolve().then(() => {
-    const settings = settingsOf({ ...options, runtime: undefined });
-    const log = logFor(settings, 'command');
-    const lock = mode === 'write' ? acquireHostLock(options.dataDir) : undefined;
-    if (lock?.kind === 'taken') return { kind: 'locked', holder: lock.by ?? 'another process' };
-    const registry = openLocked(lock, () => openRegistry({ dataDir: options.dataDir, mode }));
+export async function openDesk(mode: 'read' | 'write', options: HostOptions): ReturnType<Host['openDesk']> {
+  const { dataDir } = options;
+  const settings = settingsOf({ ...options, runtime: undefined });
+  const log = logFor(settings, 'command');
+  const lock = mode === 'write' ? acquireHostLock(dataDir) : undefined;
+  if (lock?.kind === 'taken') return { kind: 'locked', holder: lock.by ?? 'another process' };
+  const closers: (() => void | Promise<void>)[] = [() => lock?.release()];
+  const close = async (): Promise<void> => {
+    for (const one of closers.splice(0).reverse()) await one();
+  };
+  try {
+    const registry = openRegistry({ dataDir, mode });
+    closers.push(() => {
+      registry.close();
+    });
     const recorded = registry.readFact('runtime');
     const kind = recorded === 'docker' || recorded === 'process' ? recorded : undefined;
-    const files = openFiles(options.dataDir, settings, kind ?? null, log);
-    const runtime = kind === undefined ? null : openRuntime(kind, options.dataDir, settings, registry, log);
-    const desk = openDeskOn(options.dataDir, settings, registry, files, log, {
-      rounds: null,
-      runtime,
-      requestStop: () => undefined,
-    });
-    return {
-      kind: 'open',
-      desk,
-      async close() {
-        await files.close();
-        await runtime?.close();
-        registry.close();
-        lock?.release();
-      },
-    };
-  });
+    const files = openFiles(dataDir, settings, kind ?? null, log);
+    closers.push(() => files.close());
+    const runtime = kind === undefined ? null : await openRuntime(kind, dataDir, settings, registry, log);
+    closers.push(() => runtime?.close());
+    const requestStop = (): void => undefined;
+    const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds: null, runtime, requestStop });
+    return { kind: 'open', desk, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** One round by itself, over every session; what it starts goes on and is adopted by the next start. */
@@ -72,13 +71,4 @@ async function roundAndWhatItBegan(rounds: Assembled['rounds']): ReturnType<Asse
 
 export function showSettings(options: HostOptions): ReturnType<Host['showSettings']> {
   return Promise.resolve().then(() => describeSettings(settingsOf({ ...options, runtime: undefined })));
-}
-
-function openLocked(lock: HostLock | undefined, open: () => Registry): Registry {
-  try {
-    return open();
-  } catch (error) {
-    if (lock?.kind === 'held') lock.release();
-    throw error;
-  }
 }

@@ -14,10 +14,8 @@ import { NightporterError } from '../protocol/errors.js';
 import { PorterRounds } from '../rounds/rounds.js';
 import { chooseRuntime, thisMachine } from '../runtime/choose-runtime.js';
 import type { RuntimeKind } from '../runtime/choose-runtime.js';
-import { DockerRuntime } from '../runtime/docker/docker-runtime.js';
 import { CONTAINER_GID, CONTAINER_UID } from '../runtime/docker/create-options.js';
 import { findEngineAddress } from '../runtime/docker/engine-address.js';
-import { runnerImageTag } from '../runtime/docker/image.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
 import { systemClock, systemRandom } from '../system.js';
@@ -74,13 +72,13 @@ export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeK
   });
 }
 
-export function openRuntime(
+export async function openRuntime(
   kind: RuntimeKind,
   dataDir: string,
   settings: Settings,
   registry: Registry,
   log: Logger,
-): Runtime {
+): Promise<Runtime> {
   const shared = { install: registry.install, deadlineMs: settings.runtimeDeadlineMs };
   if (kind === 'process') {
     return new ProcessRuntime({
@@ -99,11 +97,14 @@ export function openRuntime(
       'no container engine is installed: install Docker or Podman, set DOCKER_HOST, or use --runtime process',
     );
   }
+  // Loaded only where it is needed: it takes a quarter of a second.
+  const { DockerRuntime } = await import('../runtime/docker/docker-runtime.js');
   return new DockerRuntime({
     ...shared,
     address,
     root: PACKAGE_ROOT,
     baseImage: settings.runnerBaseImage,
+    dataPathMapping: settings.hostDataDir === null ? undefined : { from: dataDir, to: settings.hostDataDir },
     log: log.child({ component: 'docker-runtime' }),
   });
 }
@@ -124,8 +125,8 @@ export async function assemble(
   log: Logger,
   requestStop: () => void,
 ): Promise<Assembled> {
-  const runtime = openRuntime(kind, dataDir, settings, registry, log);
-  const runnerVersion = kind === 'docker' ? await runnerImageTag(PACKAGE_ROOT) : packageVersion();
+  const runtime = await openRuntime(kind, dataDir, settings, registry, log);
+  const runnerVersion = kind === 'docker' ? await runnerImage() : packageVersion();
   const files = openFiles(dataDir, settings, kind, log);
   const rounds = new PorterRounds({
     registry,
@@ -136,7 +137,6 @@ export async function assemble(
     notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
     settings: {
       sweepIntervalMs: settings.sweepIntervalMs,
-      stopGraceMs: settings.stopGraceMs,
       busyRetryMaxMs: settings.busyRetryMaxMs,
       drainTimeoutMs: settings.drainTimeoutMs,
       maxConcurrentContainers: settings.maxConcurrentContainers,
@@ -206,4 +206,9 @@ export function packageVersion(): string {
     return text.version;
   }
   throw new NightporterError('failed', `${PACKAGE_ROOT}package.json has no version: reinstall Nightporter`);
+}
+
+async function runnerImage(): Promise<string> {
+  const { runnerImageTag } = await import('../runtime/docker/image.js');
+  return runnerImageTag(PACKAGE_ROOT);
 }

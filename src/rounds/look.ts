@@ -38,7 +38,8 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
 
   const delivered = found.quarantine === null ? await deliverSpool(porter, session, one, pass) : undefined;
   const dueMark = porter.registry.findSession(session)?.dueMark;
-  let outcome = delivered ?? (await readFiles(porter, found, one));
+  const containerGone = one.inFlight === null && (container === null || (container !== 'unknown' && !isUp(container)));
+  let outcome = delivered ?? (await readFiles(porter, found, one, containerGone));
   const record = porter.registry.findSession(session);
   if (record === undefined) return false;
 
@@ -63,7 +64,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   let actions = plan(porter, record, one, observation, pass);
   if (files.kind === 'read' && actions.some((action) => action.kind === 'stop')) {
     // Heartbeat and claims are read again immediately before a stop: it may have come back to life.
-    outcome = await readFiles(porter, record, one);
+    outcome = await readFiles(porter, record, one, false);
     files = outcome === undefined ? UNREAD : filesObservation(porter, one, facts, outcome);
     observation = sessionObservation(porter, record, one, facts, files);
     actions = plan(porter, record, one, observation, pass);
@@ -129,10 +130,11 @@ async function readFiles(
   porter: Porter,
   record: SessionRecord,
   one: Supervised,
+  containerGone: boolean,
 ): Promise<FilesOutcome<FilesLook> | undefined> {
   if (record.quarantine !== null) return undefined;
   const lane = one.busyLooks > 0 ? 'slow' : 'normal';
-  return porter.files.look(record.address, { nowMs: porter.clock.now(), lane });
+  return porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone });
 }
 
 /** A claim of this incarnation was seen: it is no fruitless start, whatever comes. */

@@ -11,6 +11,8 @@ import type { Porter } from './porter.js';
 
 /** SQLite has to say it of the same bytes this often before a file counts as corrupt: a shared folder can tear a read. */
 const CORRUPT_LOOKS = 3;
+/** How much of an incarnation's output a message's error names; all of it is in the registry. */
+const LAST_OUTPUT_CHARS = 1_000;
 
 /** Asks the runtime what the session has; `unknown` while the runtime is down or has not told yet. */
 export async function inspectSession(porter: Porter, record: SessionRecord): Promise<Container | null | 'unknown'> {
@@ -104,8 +106,9 @@ export function sessionObservation(
   };
 }
 
-function lastEnd({ stopReason, exitCode, oomKilled, startedAtMs, begunAtMs }: IncarnationRecord): LastEnd {
-  return { stopReason, exitCode, oomKilled, startedAtMs: startedAtMs ?? begunAtMs };
+function lastEnd({ stopReason, exitCode, oomKilled, startedAtMs, begunAtMs, output }: IncarnationRecord): LastEnd {
+  const lastOutput = (output ?? '').slice(-LAST_OUTPUT_CHARS).trim();
+  return { stopReason, exitCode, oomKilled, startedAtMs: startedAtMs ?? begunAtMs, lastOutput };
 }
 
 /** What the files will say once the spooled messages are in them: a dry run's look into the future. */

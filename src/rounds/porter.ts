@@ -35,7 +35,6 @@ export interface Porter {
 
 export interface RoundsSettings {
   readonly sweepIntervalMs: number;
-  readonly stopGraceMs: number;
   readonly busyRetryMaxMs: number;
   readonly drainTimeoutMs: number;
   readonly maxConcurrentContainers: number;

@@ -21,7 +21,7 @@ export class Stops {
     const container = one.container;
     if (container === null || !isUp(container) || one.inFlight !== null) return;
     setInFlight(one, 'stopping');
-    const { log, registry, gate, notices, operations, settings } = this.#porter;
+    const { log, registry, gate, notices, operations, specs } = this.#porter;
     registry.markStopping(session, container.epoch, reason);
     log.info({ session, epoch: container.epoch, containerId: container.id, reason, detail }, 'stopping container');
     if (!isHostReason(reason)) {
@@ -31,9 +31,12 @@ export class Stops {
         `the container of ${session} is stopped (${reason}): ${detail}`,
       );
     }
+    // For cause there is no grace: a runner that releases its claim on TERM would do the same turn again for ever.
+    const record = registry.findSession(session);
+    const graceMs = isHostReason(reason) && record !== undefined ? specs.template(record).stopGraceMs : 0;
     operations.run('stop', async () => {
       try {
-        const result = await gate.call((runtime) => runtime.stop(container.id, settings.stopGraceMs));
+        const result = await gate.call((runtime) => runtime.stop(container.id, graceMs));
         if (result?.value.kind === 'still_running') {
           one.blocked = true;
           log.error({ session, containerId: container.id, detail: result.value.detail }, 'container cannot be stopped');

@@ -222,7 +222,6 @@ export class TestPorter {
       notices: createNotices(registry, clock, log),
       settings: {
         sweepIntervalMs: settings.sweepIntervalMs,
-        stopGraceMs: settings.stopGraceMs,
         busyRetryMaxMs: settings.busyRetryMaxMs,
         drainTimeoutMs: settings.drainTimeoutMs,
         maxConcurrentContainers: settings.maxConcurrentContainers,

@@ -62,6 +62,8 @@ async function run(
     stop,
     leash,
     onStderr: (chunk) => {
+      // Its answer is on stdout; what it complains of is what operators look for in `logs`.
+      process.stderr.write(chunk);
       reader.push(chunk);
     },
     onOutput: () => {

@@ -107,6 +107,11 @@ function spendTry(
 }
 
 function describeEnd(end: LastEnd | null): string {
+  const lastOutput = end?.lastOutput ?? '';
+  return lastOutput === '' ? howItEnded(end) : `${howItEnded(end)}; last output: ${lastOutput}`;
+}
+
+function howItEnded(end: LastEnd | null): string {
   if (end === null) return 'its container is gone';
   if (end.stopReason !== null) return `its container was stopped (${end.stopReason})`;
   if (end.oomKilled === true) return 'its container was killed out of memory';

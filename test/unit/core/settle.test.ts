@@ -83,6 +83,8 @@ describe('a claim that was left behind', () => {
   test.each([
     [null, 'its container is gone'],
     [{ stopReason: null }, 'its container ended'],
+    [{ stopReason: null, exitCode: 1, lastOutput: 'boom' }, 'its container ended with exit code 1; last output: boom'],
+    [{ stopReason: null, exitCode: 1, lastOutput: '' }, 'its container ended with exit code 1'],
     [{ stopReason: null, exitCode: 137, oomKilled: true }, 'its container was killed out of memory'],
     [{ stopReason: null, exitCode: 137, oomKilled: false }, 'its container ended with exit code 137'],
     [{ stopReason: 'stale_and_stuck', exitCode: 137 }, 'its container was stopped (stale_and_stuck)'],
