@@ -68,7 +68,6 @@ const RESERVED = [
   { name: 'better-sqlite3', rooms: ['store', 'runner'] },
   { name: 'dockerode', rooms: ['runtime'] },
   { name: 'child_process', rooms: ['runtime', 'runner'] },
-  { name: 'workerpool', rooms: ['store'] },
   { name: 'worker_threads', rooms: [] },
   { name: 'hono', rooms: ['http'] },
   { name: '@hono/node-server', rooms: ['http'] },

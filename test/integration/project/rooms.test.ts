@@ -20,7 +20,6 @@ const docker = "import Docker from 'dockerode'";
 const spawn = "import { spawn } from 'node:child_process'";
 const plainSpawn = "import { spawn } from 'child_process'";
 const dynamicSpawn = "await import('node:child_process')";
-const pool = "import workerpool from 'workerpool'";
 const fs = "import { readFileSync } from 'node:fs'";
 const cron = "import { CronExpressionParser } from 'cron-parser'";
 const core = "import { isChange } from '../core/action.js'";
@@ -35,7 +34,6 @@ describe('rooms', { timeout: 60_000 }, () => {
     ['src/store/a.ts', sqlite],
     ['src/runtime/a.ts', docker],
     ['src/runtime/a.ts', spawn],
-    ['src/store/a.ts', pool],
     ['src/core/a.ts', cron],
     ['src/core/a.ts', protocol],
     ['src/ports/a.ts', coreType],
@@ -75,7 +73,6 @@ describe('rooms', { timeout: 60_000 }, () => {
     ['src/desk/a.ts', spawn],
     ['src/desk/a.ts', plainSpawn],
     ['src/desk/a.ts', dynamicSpawn],
-    ['src/desk/a.ts', pool],
     ['src/rounds/a.ts', config],
     ['src/rounds/a.ts', spawn],
     ['src/rounds/a.ts', "import { x } from '../desk/send-message.js'"],
