@@ -54,6 +54,12 @@ export interface IncarnationRow {
   readonly output: string | null;
 }
 
+export interface AnswerRow {
+  readonly id: string;
+  readonly in_reply_to: string | null;
+  readonly content: string;
+}
+
 export type MessageState = Readonly<
   Record<'status' | 'error' | 'error_class' | 'finished_at' | 'process_after', string | null> &
     Record<'seq' | 'tries' | 'attempt', number>
@@ -235,6 +241,16 @@ export class TestDaemon {
   message(session: string, id: string): MessageState | undefined {
     const rows = this.#rows(this.paths(session).inbound, 'SELECT * FROM messages_in WHERE id = ?', id);
     return rows?.[0] as MessageState | undefined;
+  }
+
+  /** Of messages_out, in order; read from the file: `replies` would take a second for each of many sessions. */
+  answers(session: string): readonly AnswerRow[] {
+    const rows = this.#rows(
+      this.paths(session).outbound,
+      'SELECT id, in_reply_to, content FROM messages_out ORDER BY seq',
+    );
+    if (rows === undefined) throw new Error(`outbound.db of ${session} cannot be read`);
+    return rows as readonly AnswerRow[];
   }
 
   incarnations(session?: string): readonly IncarnationRow[] {
