@@ -15,7 +15,7 @@ const POLL_MS = 100;
 /** How long what was killed may take to be gone. */
 export const KILL_CONFIRM_MS = 5_000;
 /** How long a shim may take to record an exit: it waits for the rest of the output, then for the disk. */
-const RECORD_MS = 5_000;
+const RECORD_MS = 10_000;
 
 /** False: not within `timeoutMs`. `wake` settles when there is reason to look at once. */
 export async function until(

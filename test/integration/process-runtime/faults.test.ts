@@ -60,7 +60,7 @@ describe('process runtime', () => {
   };
 
   describe('when the daemon is killed', () => {
-    /** Another process that starts a container, then dies of SIGKILL. */
+    /** Another process that starts a container, then dies of SIGKILL together with its process group. */
     async function startAndDie(spec: ContainerSpec): Promise<Container> {
       const options = {
         dataDir: harness.dataDir,
@@ -74,6 +74,7 @@ describe('process runtime', () => {
       const entry = fileURLToPath(new URL('./start-and-die.mjs', import.meta.url));
       const daemon = spawn(process.execPath, [entry, JSON.stringify(order)], {
         stdio: ['ignore', 'pipe', 'inherit'],
+        detached: true,
       });
       const line = await within(
         'a start',
@@ -85,7 +86,8 @@ describe('process runtime', () => {
         ),
       );
       const gone = new Promise((resolve) => daemon.once('exit', resolve));
-      daemon.kill('SIGKILL');
+      // Its whole process group, as a terminal does.
+      process.kill(-(daemon.pid ?? Number.NaN), 'SIGKILL');
       await gone;
       const result = JSON.parse(line) as StartResult;
       if (result.kind !== 'started') throw new Error(line);
