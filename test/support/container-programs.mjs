@@ -36,9 +36,9 @@ const programs = {
     const inGroup = spawn('sh', ['-c', "trap '' TERM; while :; do sleep 1; done"], { stdio: 'ignore' });
     const left = spawn('sh', ['-c', "trap '' TERM; while :; do sleep 1; done"], { stdio: 'inherit', detached: true });
     left.unref();
-    console.log(`children ${inGroup.pid} ${left.pid}`);
     process.on('SIGTERM', () => process.exit(3));
     forever();
+    console.log(`children ${inGroup.pid} ${left.pid}`);
   },
   /** Prints, waits for the time given, prints again and exits with 5. */
   'slow-exit'() {
