@@ -239,12 +239,13 @@ describe('the provider command', () => {
     expect(session.state()).toMatchObject({ current_tool: null, tool_declared_timeout_ms: null });
   });
 
-  it('logs neither contents nor what the program says', async () => {
+  it('passes on what the program complains of, and logs neither contents nor answers', async () => {
     session.enqueue({ id: 'm', text: 'secret-question' });
-    const runner = session.start({ command: script('echo secret-answer; echo secret-noise >&2; exit 1') });
+    const runner = session.start({ command: script('echo secret-answer; echo complaint >&2; exit 1') });
     await session.untilAcked('failed', 'm');
     await runner.kill('SIGTERM');
     expect(runner.output).toContain('turn ended');
+    expect(runner.output).toContain('complaint');
     expect(runner.output).not.toContain('secret');
   });
 });
