@@ -275,8 +275,8 @@ export class TestDaemon {
       timeoutMs: PATIENCE_MS,
     });
     endFileWorkers(join(this.dataDir, 'workers.json'));
-    // Shims record the exits of what was just killed.
-    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // Shims still record the exits of what was just killed.
+    await eventually('the data dir is deleted', () => isDeleted(this.dataDir), { timeoutMs: PATIENCE_MS });
   }
 
   /** Undefined while the file is not there, or is being written. */
@@ -293,6 +293,16 @@ export class TestDaemon {
       if (error instanceof Database.SqliteError) return undefined;
       throw error;
     }
+  }
+}
+
+function isDeleted(folder: string): boolean {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return false;
+    throw error;
   }
 }
 
