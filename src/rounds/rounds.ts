@@ -18,6 +18,7 @@ import { lookAt } from './look.js';
 import { Operations } from './operations.js';
 import { HINT_PASS } from './porter.js';
 import type { Pass, Porter, RoundsSettings } from './porter.js';
+import { Preparation } from './preparation.js';
 import { Room } from './room.js';
 import { RuntimeEvents } from './runtime-events.js';
 import { RuntimeGate } from './runtime-gate.js';
@@ -48,6 +49,7 @@ export class PorterRounds implements Rounds {
   readonly #porter: Porter;
   readonly #hints: Hints;
   readonly #alarms: Alarms;
+  readonly #preparation: Preparation;
   readonly #room: Room;
   readonly #executor: Executor;
   readonly #sweep: Sweep;
@@ -68,6 +70,7 @@ export class PorterRounds implements Rounds {
       notices,
       log,
       onDown: () => {
+        this.#preparation.forget();
         this.#porter.fleet.known = false;
       },
       onUp: () => {
@@ -89,7 +92,8 @@ export class PorterRounds implements Rounds {
       isDraining: () => this.#isDraining,
     };
     const stops = new Stops(this.#porter);
-    this.#room = new Room(this.#porter, new Starts(this.#porter));
+    this.#preparation = new Preparation(this.#porter);
+    this.#room = new Room(this.#porter, new Starts(this.#porter, this.#preparation));
     this.#executor = new Executor(this.#porter, this.#room, stops);
     this.#hints = new Hints((session) => this.#lookOnHint(session), LOOKS, log);
     this.#alarms = new Alarms(clock, (session) => {
@@ -111,6 +115,9 @@ export class PorterRounds implements Rounds {
   /** The first round at once, then one every interval; hints from then on. */
   async start(): Promise<void> {
     await this.#porter.gate.describe();
+    this.#porter.operations.run('prepare', async () => {
+      await this.#preparation.ensure();
+    });
     this.#events.start();
     this.#watch.start();
     await this.tick();

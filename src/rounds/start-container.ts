@@ -2,7 +2,6 @@ import { guardAfterStart, startPermission } from '../core/guard.js';
 import { nextEpoch } from '../core/epoch.js';
 import { planSession } from '../core/plan/plan-session.js';
 import { epochOf } from '../protocol/address.js';
-import { NightporterError } from '../protocol/errors.js';
 import type { Epoch, SessionAddress } from '../protocol/address.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { Container, StartResult } from '../ports/runtime.js';
@@ -13,20 +12,20 @@ import { isUp, setInFlight } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { filesObservation, inspectSession, sessionObservation } from './observe.js';
 import type { Porter } from './porter.js';
+import type { Preparation } from './preparation.js';
 
 /** Failing wakes are told of at this one, and then at every tenth. */
 const TELL_AT = 3;
 const TELL_EVERY = 10;
-/** How long nothing is started after what every start needs (the runner image) could not be made. */
-const PREPARE_RETRY_MS = 30_000;
 
 /** Wakes sessions: readies the files, looks once more, numbers the incarnation, starts, confirms. */
 export class Starts {
   readonly #porter: Porter;
-  #unpreparedSinceMs: number | null = null;
+  readonly #preparation: Preparation;
 
-  constructor(porter: Porter) {
+  constructor(porter: Porter, preparation: Preparation) {
     this.#porter = porter;
+    this.#preparation = preparation;
   }
 
   /** Begins a start and answers true, unless one is in flight or a container is there. Its end is a hint. */
@@ -55,14 +54,15 @@ export class Starts {
     const record = registry.findSession(session);
     if (record === undefined) return;
     const nowMs = clock.now();
-    const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
-    if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return;
     const found = await inspectSession(this.#porter, record);
     if (found !== null) {
       if (found !== 'unknown') one.container = found;
       return;
     }
-    if (!(await this.#prepared(record))) return;
+    const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
+    if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return;
+    const needsRunner = this.#porter.specs.template(record).image === null;
+    if (needsRunner && !(await this.#preparation.ensure())) return;
     const guard = registry.guard(session);
     registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
     const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
@@ -99,26 +99,8 @@ export class Starts {
   /** A runner image that cannot be made is not asked for by every session anew. */
   #waitsForMs(session: SessionAddress): number {
     const record = this.#porter.registry.findSession(session);
-    if (this.#unpreparedSinceMs === null || record === undefined) return 0;
-    if (this.#porter.specs.template(record).image !== null) return 0;
-    return this.#unpreparedSinceMs + PREPARE_RETRY_MS - this.#porter.clock.monotonic();
-  }
-
-  /** What every start needs; its lack is the installation's state, not the session's. */
-  async #prepared(record: SessionRecord): Promise<boolean> {
-    if (this.#porter.specs.template(record).image !== null) return true;
-    const { gate, notices } = this.#porter;
-    try {
-      const answer = await gate.call((runtime) => runtime.prepare());
-      if (answer !== undefined) notices.settle('image_missing', null);
-      this.#unpreparedSinceMs = null;
-      return answer !== undefined;
-    } catch (err) {
-      if (!(err instanceof NightporterError)) throw err;
-      this.#unpreparedSinceMs = this.#porter.clock.monotonic();
-      notices.raise('image_missing', null, `nothing can be started: ${err.message}`);
-      return false;
-    }
+    if (record === undefined || this.#porter.specs.template(record).image !== null) return 0;
+    return this.#preparation.waitsForMs();
   }
 
   #started(record: SessionRecord, one: Supervised, epoch: Epoch, result: StartResult, reason: string): void {
@@ -134,6 +116,7 @@ export class Starts {
         else log.warn({ session, epoch, other: result.container.epoch }, 'another container holds the name');
         return;
       case 'refused': {
+        this.#preparation.forget();
         const before = registry.guard(session).fruitless;
         registry.endIncarnation(session, epoch, {
           stoppedAtMs: this.#porter.clock.now(),
