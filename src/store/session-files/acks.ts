@@ -7,7 +7,7 @@ import {
   type MessageRow,
 } from '../../protocol/rows.js';
 import { parseInstant } from '../../protocol/times.js';
-import { cutCell, ID_MAX_BYTES, integerCell, textCell } from './cells.js';
+import { cutCell, ID_MAX_BYTES, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
 import { hostile } from './finding.js';
 import type { SqliteDatabase } from './open-database.js';
@@ -42,20 +42,13 @@ export const NO_OUTBOUND: OutboundFacts = {
 const ACK_WINDOW = 256;
 /** Newest answers among which those to claims are searched. */
 const ANSWER_WINDOW = 2_000;
+/** Far below what SQLite takes. */
+const IDS_PER_QUERY = 500;
 const ERROR_MAX_BYTES = 8_192;
 const ERROR_LOAD_MAX_BYTES = 1_048_576;
 
-interface RawAck {
-  readonly rowid: number;
-  readonly message_id: string | null;
-  readonly status: string | null;
-  readonly status_changed: string | null;
-  readonly attempt: number | null;
-  readonly incarnation: number | null;
-  readonly error: string | null;
-  readonly error_class: string | null;
-  readonly retry_at: string | null;
-}
+/** In the order of `ackColumns`. */
+type RawAck = readonly [rowid: number, ...cells: readonly unknown[]];
 
 /** Reads outbound.db through a checked handle. `unfinished`: the host's pending and paused messages. */
 export function readOutbound(database: SqliteDatabase, shape: Shape, unfinished: readonly MessageRow[]): OutboundFacts {
@@ -77,7 +70,10 @@ export function readAcks(
 ): Pick<OutboundFacts, 'acks' | 'strayClaims' | 'newestAck'> {
   if (!shape.has('processing_ack')) return NO_OUTBOUND;
   const select = `SELECT ${ackColumns(shape)} FROM processing_ack`;
-  const window = database.prepare<[], RawAck>(`${select} ORDER BY rowid DESC LIMIT ${String(ACK_WINDOW)}`).all();
+  const window = database
+    .prepare<[], RawAck>(`${select} ORDER BY rowid DESC LIMIT ${String(ACK_WINDOW)}`)
+    .raw()
+    .all();
   const newest = window.map(ackOf).filter((ack) => ack !== undefined);
   const acks = findAcks(database, select, unfinished, newest, window.length < ACK_WINDOW ? 'all' : 'newest');
   const own = new Set<string>(unfinished.map((message) => message.id));
@@ -96,12 +92,13 @@ function findAcks(
   extent: 'all' | 'newest',
 ): ReadonlyMap<string, StoredAck> {
   const byId = new Map<string, StoredAck>(read.map((ack) => [ack.messageId, ack]));
-  const find = extent === 'all' ? undefined : database.prepare<[string], RawAck>(`${select} WHERE message_id = ?`);
+  const find =
+    extent === 'all' ? undefined : database.prepare<[string], RawAck>(`${select} WHERE message_id = ?`).raw();
   const acks = new Map<string, StoredAck>();
   for (const { id } of unfinished) {
     const row = byId.has(id) ? undefined : find?.get(id);
-    const ack = byId.get(id) ?? (row?.message_id === id ? ackOf(row) : undefined);
-    if (ack !== undefined) acks.set(id, ack);
+    const ack = byId.get(id) ?? (row === undefined ? undefined : ackOf(row));
+    if (ack?.messageId === id) acks.set(id, ack);
   }
   return acks;
 }
@@ -112,12 +109,12 @@ function newerOf(best: StoredAck | null, ack: StoredAck): StoredAck {
 
 function ackColumns(shape: Shape): string {
   const optional = (column: string, sql: (column: string) => string): string =>
-    `${cellOrNull(shape, 'processing_ack', column, sql)} AS ${column}`;
+    cellOrNull(shape, 'processing_ack', column, sql);
   return [
     'rowid',
-    `${textCell('message_id')} AS message_id`,
-    `${textCell('status')} AS status`,
-    `${textCell('status_changed')} AS status_changed`,
+    textCell('message_id'),
+    textCell('status'),
+    textCell('status_changed'),
     optional('attempt', integerCell),
     optional('incarnation', integerCell),
     optional('error', (column) => cutCell(column, ERROR_MAX_BYTES, ERROR_LOAD_MAX_BYTES)),
@@ -127,20 +124,25 @@ function ackColumns(shape: Shape): string {
 }
 
 /** undefined: a row that says nothing (an unknown status, an id over limits). */
-function ackOf(row: RawAck): StoredAck | undefined {
-  if (row.message_id === null || !isAckStatus(row.status)) return undefined;
-  if (row.status_changed === null) throw hostile('outbound.db', `a status_changed over ${String(ID_MAX_BYTES)} bytes`);
+function ackOf([rowid, ...cells]: RawAck): StoredAck | undefined {
+  const [id, statusCell, changed, attempt, incarnation, error, errorClassCell, retryAt] = cells;
+  const messageId = textOf(id);
+  const status = textOf(statusCell);
+  if (messageId === null || !isAckStatus(status)) return undefined;
+  const statusChanged = textOf(changed);
+  if (statusChanged === null) throw hostile('outbound.db', `a status_changed over ${String(ID_MAX_BYTES)} bytes`);
+  const errorClass = textOf(errorClassCell);
   return {
-    rowid: row.rowid,
-    messageId: row.message_id as MessageId,
-    status: row.status,
-    statusChanged: row.status_changed,
-    statusChangedMs: parseInstant(row.status_changed),
-    attempt: row.attempt,
-    incarnation: row.incarnation,
-    error: row.error,
-    errorClass: row.error_class !== null && isErrorClass(row.error_class) ? row.error_class : null,
-    retryAtMs: instantOf(row.retry_at),
+    rowid,
+    messageId: messageId as MessageId,
+    status,
+    statusChanged,
+    statusChangedMs: parseInstant(statusChanged),
+    attempt: integerOf(attempt),
+    incarnation: integerOf(incarnation),
+    error: textOf(error),
+    errorClass: errorClass !== null && isErrorClass(errorClass) ? errorClass : null,
+    retryAtMs: instantOf(retryAt),
   };
 }
 
@@ -150,41 +152,40 @@ function isAckStatus(text: string | null): text is AckStatus {
 
 function readAnswered(database: SqliteDatabase, shape: Shape, ids: readonly string[]): ReadonlySet<string> {
   if (ids.length === 0 || !shape.has('messages_out')) return new Set();
-  const rows = database
-    .prepare<[string], { readonly id: string }>(
-      `SELECT DISTINCT id FROM (
-         SELECT ${textCell('in_reply_to')} AS id FROM messages_out ORDER BY rowid DESC LIMIT ${String(ANSWER_WINDOW)}
-       ) WHERE id IN (SELECT value FROM json_each(?))`,
-    )
-    .all(JSON.stringify(ids));
-  return new Set(rows.map((row) => row.id));
+  const found = new Set<string>();
+  for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
+    const some = ids.slice(from, from + IDS_PER_QUERY);
+    const rows = database
+      .prepare<string[], string>(
+        `SELECT id FROM (
+           SELECT ${textCell('in_reply_to')} AS id FROM messages_out ORDER BY rowid DESC LIMIT ${String(ANSWER_WINDOW)}
+         ) WHERE id IN (${some.map(() => '?').join(', ')})`,
+      )
+      .pluck()
+      .all(...some);
+    for (const id of rows) found.add(id);
+  }
+  return found;
 }
 
 function readAnswers(database: SqliteDatabase, shape: Shape): OutboundFacts['answers'] {
   if (!shape.has('messages_out')) return NO_OUTBOUND.answers;
   const row = database
-    .prepare<[], { readonly count: number; readonly mark: number; readonly at: string | null }>(
-      `SELECT (SELECT count(*) FROM messages_out) AS count, rowid AS mark, ${textCell('timestamp')} AS at
+    .prepare<[], readonly [count: number, mark: number, at: unknown]>(
+      `SELECT (SELECT count(*) FROM messages_out), rowid, ${textCell('timestamp')}
        FROM messages_out ORDER BY rowid DESC LIMIT 1`,
     )
+    .raw()
     .get();
-  return row === undefined ? NO_OUTBOUND.answers : { count: row.count, mark: row.mark, newestMs: instantOf(row.at) };
-}
-
-interface RawState {
-  readonly current_tool: string | null;
-  readonly tool_declared_timeout_ms: number | null;
-  readonly tool_started_at: string | null;
-  readonly updated_at: string | null;
-  readonly incarnation: number | null;
-  readonly heartbeat_interval_ms: number | null;
-  readonly progress_at: string | null;
+  if (row === undefined) return NO_OUTBOUND.answers;
+  const [count, mark, at] = row;
+  return { count, mark, newestMs: instantOf(at) };
 }
 
 function readContainerState(database: SqliteDatabase, shape: Shape): ContainerStateRow | null {
   if (!shape.has('container_state')) return null;
-  const cell = (column: keyof RawState, sql: (column: string) => string): string =>
-    `${cellOrNull(shape, 'container_state', column, sql)} AS ${column}`;
+  const cell = (column: string, sql: (column: string) => string): string =>
+    cellOrNull(shape, 'container_state', column, sql);
   const columns = [
     cell('current_tool', textCell),
     cell('tool_declared_timeout_ms', integerCell),
@@ -194,19 +195,22 @@ function readContainerState(database: SqliteDatabase, shape: Shape): ContainerSt
     cell('heartbeat_interval_ms', integerCell),
     cell('progress_at', textCell),
   ];
-  const row = database.prepare<[], RawState>(`SELECT ${columns.join(', ')} FROM container_state WHERE id = 1`).get();
+  const sql = `SELECT ${columns.join(', ')} FROM container_state WHERE id = 1`;
+  const row = database.prepare<[], readonly unknown[]>(sql).raw().get();
   if (row === undefined) return null;
+  const [tool, timeoutMs, startedAt, updatedAt, incarnation, intervalMs, progressAt] = row;
   return {
-    currentTool: row.current_tool,
-    toolDeclaredTimeoutMs: row.tool_declared_timeout_ms,
-    toolStartedAtMs: instantOf(row.tool_started_at),
-    updatedAtMs: instantOf(row.updated_at),
-    incarnation: row.incarnation,
-    heartbeatIntervalMs: row.heartbeat_interval_ms,
-    progressAtMs: instantOf(row.progress_at),
+    currentTool: textOf(tool),
+    toolDeclaredTimeoutMs: integerOf(timeoutMs),
+    toolStartedAtMs: instantOf(startedAt),
+    updatedAtMs: instantOf(updatedAt),
+    incarnation: integerOf(incarnation),
+    heartbeatIntervalMs: integerOf(intervalMs),
+    progressAtMs: instantOf(progressAt),
   };
 }
 
-function instantOf(text: string | null): number | null {
+function instantOf(cell: unknown): number | null {
+  const text = textOf(cell);
   return text === null ? null : (parseInstant(text) ?? null);
 }

@@ -1,21 +1,34 @@
 /** Longest id, address or time that is read from a file, in bytes. */
 export const ID_MAX_BYTES = 512;
-const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 
-/** SQL of a text cell of at most `maxBytes`, NULL where it is longer: a longer one is never loaded. */
+// SQL asks only how long a cell is and of what kind, from its header, so that nothing over limits is ever loaded; what
+// it is worth is found out here: compiling expressions is what most of a look's time would go to.
+
+/** SQL of a cell to be read by `textOf`: NULL where it has over `maxBytes`. */
 export function textCell(column: string, maxBytes = ID_MAX_BYTES): string {
-  return `CASE WHEN octet_length("${column}") <= ${String(maxBytes)} THEN CAST("${column}" AS TEXT) END`;
+  return `iif(octet_length("${column}") <= ${String(maxBytes)}, "${column}", NULL)`;
 }
 
-/** SQL of an integer cell that JavaScript can hold, NULL for anything else. */
+/** SQL of a cell to be read by `integerOf`: NULL for anything but an integer. */
 export function integerCell(column: string): string {
-  const max = String(INTEGER_MAX);
-  return `CASE WHEN typeof("${column}") = 'integer' AND "${column}" BETWEEN -${max} AND ${max} THEN "${column}" END`;
+  return `iif(typeof("${column}") = 'integer', "${column}", NULL)`;
 }
 
-/** SQL of the first `maxBytes` of a text cell, cut from cells of up to `loadMaxBytes`, NULL above that. */
+/** SQL of the first `maxBytes` of a cell of up to `loadMaxBytes`, NULL above that; to be read by `textOf`. */
 export function cutCell(column: string, maxBytes: number, loadMaxBytes: number): string {
-  const bytes = `CAST("${column}" AS BLOB)`;
-  return `CASE WHEN octet_length("${column}") <= ${String(maxBytes)} THEN CAST("${column}" AS TEXT)
-    WHEN octet_length("${column}") <= ${String(loadMaxBytes)} THEN CAST(substr(${bytes}, 1, ${String(maxBytes)}) AS TEXT) END`;
+  const cut = `substr(CAST("${column}" AS BLOB), 1, ${String(maxBytes)})`;
+  return `iif(octet_length("${column}") <= ${String(maxBytes)}, "${column}",
+    iif(octet_length("${column}") <= ${String(loadMaxBytes)}, ${cut}, NULL))`;
+}
+
+/** The text of a cell of whatever type; what is not UTF-8 in it becomes U+FFFD. null: NULL, or over its limit. */
+export function textOf(cell: unknown): string | null {
+  if (typeof cell === 'string') return cell;
+  if (Buffer.isBuffer(cell)) return cell.toString('utf8');
+  return typeof cell === 'number' ? String(cell) : null;
+}
+
+/** An integer that JavaScript can hold; null for anything else. */
+export function integerOf(cell: unknown): number | null {
+  return Number.isSafeInteger(cell) ? (cell as number) : null;
 }

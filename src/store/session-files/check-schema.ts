@@ -5,14 +5,8 @@ import type { SqliteDatabase } from './open-database.js';
 /** The columns of the tables that are there, all names in lower case. */
 export type Shape = ReadonlyMap<string, ReadonlySet<string>>;
 
-interface SchemaRow {
-  readonly type: string | null;
-  readonly name: string | null;
-  readonly tbl_name: string | null;
-  readonly stored: number;
-  readonly sql: string | null;
-  readonly sqlBytes: number;
-}
+/** Texts cut one character above their limits; `stored`: it has pages of its own. */
+type SchemaRow = readonly [type: unknown, name: unknown, table: unknown, stored: unknown, sql: unknown];
 
 interface ColumnRow {
   readonly name: string;
@@ -41,31 +35,40 @@ const REQUIRED: Readonly<Record<CorruptFile, Readonly<Record<string, readonly st
 const ROWID_NAMES = ['rowid', '_rowid_', 'oid'];
 const MAX_ENTRIES = 500;
 const MAX_SQL_BYTES = 20_000;
+const MAX_TYPE_BYTES = 20;
+const MAX_NAME_BYTES = 200;
 const READ_SCHEMA = `
-SELECT CASE WHEN octet_length(type) <= 20 THEN type END AS type,
-  CASE WHEN octet_length(name) <= 200 THEN name END AS name,
-  CASE WHEN octet_length(tbl_name) <= 200 THEN tbl_name END AS tbl_name,
-  ifnull(rootpage, 0) > 0 AS stored, ifnull(octet_length(sql), 0) AS sqlBytes,
-  CASE WHEN octet_length(sql) <= ${String(MAX_SQL_BYTES)} THEN sql END AS sql
+SELECT substr(type, 1, ${String(MAX_TYPE_BYTES + 1)}), substr(name, 1, ${String(MAX_NAME_BYTES + 1)}), substr(tbl_name, 1, ${String(MAX_NAME_BYTES + 1)}),
+  rootpage > 0, substr(sql, 1, ${String(MAX_SQL_BYTES + 1)})
 FROM sqlite_schema LIMIT ${String(MAX_ENTRIES + 1)}`;
 
 /** The same schema text always has the same shape, so that most files are judged by one query. */
 const judged = new Map<string, Shape>();
 const MAX_JUDGED = 200;
+/** Of the look before: nearly always the same one, and cheaper to compare than to find. */
+const last: Partial<Record<CorruptFile, { readonly rows: readonly SchemaRow[]; readonly shape: Shape }>> = {};
 
 /**
- * Reads the schema and refuses what is no plain table: views, virtual tables, generated or hidden columns, triggers,
+ * Reads the schema, in the transaction in which its tables are read then, and refuses what is no plain table: views, virtual tables, generated or hidden columns, triggers,
  * indexes on expressions, over limits. Tables of others are left alone. Throws `hostile`.
  */
 export function checkSchema(database: SqliteDatabase, file: CorruptFile): Shape {
-  const rows = database.prepare<[], SchemaRow>(READ_SCHEMA).all();
+  const rows = database.prepare<[], SchemaRow>(READ_SCHEMA).raw().all();
+  const before = last[file];
+  if (before !== undefined && areEqual(before.rows, rows)) return before.shape;
   const text = `${file}${JSON.stringify(rows)}`;
-  const known = judged.get(text);
-  if (known !== undefined) return known;
-  const shape = judge(database, file, rows);
+  const shape = judged.get(text) ?? judge(database, file, rows);
   if (judged.size >= MAX_JUDGED) judged.clear();
   judged.set(text, shape);
+  last[file] = { rows, shape };
   return shape;
+}
+
+function areEqual(some: readonly SchemaRow[], others: readonly SchemaRow[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every((row, index) => row.every((cell, column) => cell === others[index]?.[column]))
+  );
 }
 
 /** SQL of a column, or NULL where an older or foreign file does not have it. */
@@ -77,17 +80,25 @@ function judge(database: SqliteDatabase, file: CorruptFile, rows: readonly Schem
   if (rows.length > MAX_ENTRIES) throw hostile(file, `over ${String(MAX_ENTRIES)} tables and indexes`);
   const ours = REQUIRED[file];
   const shape = new Map<string, ReadonlySet<string>>();
-  for (const row of rows) {
-    if (row.type === null || row.name === null || row.tbl_name === null) throw hostile(file, 'a name over limits');
-    const table = row.tbl_name.toLowerCase();
+  for (const [type, name, tableName, stored, sql] of rows) {
+    if (!isText(type, MAX_TYPE_BYTES) || !isText(name, MAX_NAME_BYTES) || !isText(tableName, MAX_NAME_BYTES))
+      throw hostile(file, 'a name over limits');
+    const table = tableName.toLowerCase();
     const required = ours[table];
-    if (required === undefined && ours[row.name.toLowerCase()] === undefined) continue;
-    if (row.sqlBytes > MAX_SQL_BYTES) throw hostile(file, `the declaration of ${row.name} is over limits`);
-    if (row.type === 'index') checkIndex(database, file, row.name);
-    else if (row.type !== 'table') throw hostile(file, `${row.name} is a ${row.type} on ${table}`);
-    else shape.set(table, checkTable(database, file, row, required ?? []));
+    if (required === undefined && ours[name.toLowerCase()] === undefined) continue;
+    // The index of a key has no declaration.
+    if (sql !== null && !isText(sql, MAX_SQL_BYTES)) throw hostile(file, `the declaration of ${name} is over limits`);
+    if (type === 'index') checkIndex(database, file, name);
+    else if (type !== 'table') throw hostile(file, `${name} is a ${type} on ${table}`);
+    else if (stored !== 1 || sql?.startsWith('CREATE TABLE ') !== true)
+      throw hostile(file, `${name} is no plain table`);
+    else shape.set(table, checkTable(database, file, name, required ?? []));
   }
   return shape;
+}
+
+function isText(value: unknown, maxBytes: number): value is string {
+  return typeof value === 'string' && Buffer.byteLength(value) <= maxBytes;
 }
 
 function checkIndex(database: SqliteDatabase, file: CorruptFile, name: string): void {
@@ -98,12 +109,9 @@ function checkIndex(database: SqliteDatabase, file: CorruptFile, name: string): 
 function checkTable(
   database: SqliteDatabase,
   file: CorruptFile,
-  row: SchemaRow,
+  name: string,
   required: readonly string[],
 ): ReadonlySet<string> {
-  const name = String(row.name);
-  if (row.stored !== 1 || row.sql?.startsWith('CREATE TABLE ') !== true)
-    throw hostile(file, `${name} is no plain table`);
   const columns = database.prepare<[string], ColumnRow>('SELECT name, pk, hidden FROM pragma_table_xinfo(?)').all(name);
   if (columns.some((column) => column.hidden !== 0)) throw hostile(file, `${name} has generated or hidden columns`);
   const names = new Set(columns.map((column) => column.name.toLowerCase()));

@@ -110,7 +110,7 @@ function readAt(path: string, expected: Stats, position: number, length: number)
   try {
     const opened = fstatSync(descriptor);
     if (opened.ino !== expected.ino || opened.dev !== expected.dev) return undefined;
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.allocUnsafe(length);
     return readSync(descriptor, bytes, 0, length, position) === length ? bytes : undefined;
   } finally {
     closeSync(descriptor);

@@ -8,41 +8,43 @@ import type { SqliteDatabase } from './open-database.js';
 /** A row is not as the change expects it; the transaction is undone. */
 export class StaleChange extends Error {}
 
-/** The host's own file: types are checked here rather than in SQL, whose compiling is what a look's time goes to. */
-type RawMessage = Readonly<Record<(typeof MESSAGE_COLUMNS)[number], unknown>>;
-
+/** In this order in a `RawMessage`. */
 const MESSAGE_COLUMNS = [
-  ...(['id', 'seq', 'status', 'trigger', 'timestamp', 'process_after', 'tries', 'attempt'] as const),
-  ...(['settled_claim', 'deferrals', 'recurrence', 'series_id'] as const),
-] as const;
+  ...['id', 'seq', 'status', 'trigger', 'timestamp', 'process_after', 'tries', 'attempt'],
+  ...['settled_claim', 'deferrals', 'recurrence', 'series_id'],
+];
+
+/** The host's own file: types are checked here rather than in SQL, whose compiling is what a look's time goes to. */
+type RawMessage = readonly unknown[];
 
 /** The pending and paused messages by seq, without their content. Times that do not parse count as now. */
 export function readUnfinished(database: SqliteDatabase, shape: Shape, nowMs: number): readonly MessageRow[] {
   const present = shape.get('messages_in');
   if (present === undefined) return [];
   const columns = MESSAGE_COLUMNS.map((column) => (present.has(column) ? `"${column}"` : `NULL AS ${column}`));
-  const rows = database
-    .prepare<[], RawMessage>(
-      `SELECT ${columns.join(', ')} FROM messages_in WHERE status IN ('pending', 'paused') ORDER BY seq`,
-    )
-    .all();
-  return rows.flatMap((row) => (typeof row.id === 'string' ? [messageOf(row.id, row, nowMs)] : []));
+  const sql = `SELECT ${columns.join(', ')} FROM messages_in WHERE status IN ('pending', 'paused')`;
+  const rows = database.prepare<[], RawMessage>(sql).raw().all();
+  return rows.flatMap((row) => messageOf(row, nowMs) ?? []).sort((a, b) => a.seq - b.seq);
 }
 
-function messageOf(id: string, row: RawMessage, nowMs: number): MessageRow {
+/** undefined: a row without an id. */
+function messageOf(row: RawMessage, nowMs: number): MessageRow | undefined {
+  const [id, seq, status, trigger, timestamp, processAfter, tries, attempt] = row;
+  const [settledClaim, deferrals, recurrence, seriesId] = row.slice(8);
+  if (typeof id !== 'string') return undefined;
   return {
     id: id as MessageId,
-    seq: integerOr0(row.seq),
-    status: row.status === 'paused' ? 'paused' : 'pending',
-    trigger: row.trigger !== 0,
-    timestampMs: instantOrNull(row.timestamp) ?? nowMs,
-    processAfterMs: instantOrNull(row.process_after),
-    tries: integerOr0(row.tries),
-    attempt: integerOr0(row.attempt),
-    settledClaim: textOrNull(row.settled_claim),
-    deferrals: integerOr0(row.deferrals),
-    recurrence: textOrNull(row.recurrence),
-    seriesId: textOrNull(row.series_id),
+    seq: integerOr0(seq),
+    status: status === 'paused' ? 'paused' : 'pending',
+    trigger: trigger !== 0,
+    timestampMs: instantOrNull(timestamp) ?? nowMs,
+    processAfterMs: instantOrNull(processAfter),
+    tries: integerOr0(tries),
+    attempt: integerOr0(attempt),
+    settledClaim: textOrNull(settledClaim),
+    deferrals: integerOr0(deferrals),
+    recurrence: textOrNull(recurrence),
+    seriesId: textOrNull(seriesId),
   };
 }
 
@@ -67,16 +69,15 @@ export function readTotals(
 ): { readonly finished: FinishedCounts; readonly newestMs: number | null } {
   if (!shape.has('messages_in')) return { finished: { completed: 0, failed: 0 }, newestMs: null };
   const row = database
-    .prepare<[], { readonly completed: number; readonly failed: number; readonly newest: unknown }>(
-      `SELECT (SELECT count(*) FROM messages_in WHERE status = 'completed') AS completed,
-         (SELECT count(*) FROM messages_in WHERE status = 'failed') AS failed,
-         (SELECT timestamp FROM messages_in ORDER BY seq DESC LIMIT 1) AS newest`,
+    .prepare<[], readonly [completed: number, failed: number, newest: unknown]>(
+      `SELECT (SELECT count(*) FROM messages_in WHERE status = 'completed'),
+         (SELECT count(*) FROM messages_in WHERE status = 'failed'),
+         (SELECT timestamp FROM messages_in ORDER BY seq DESC LIMIT 1)`,
     )
+    .raw()
     .get();
-  return {
-    finished: { completed: row?.completed ?? 0, failed: row?.failed ?? 0 },
-    newestMs: instantOrNull(row?.newest),
-  };
+  const [completed, failed, newest] = row ?? [0, 0, null];
+  return { finished: { completed, failed }, newestMs: instantOrNull(newest) };
 }
 
 /** Applies changes inside a transaction of the caller. Throws `StaleChange` if one row is not as expected. */

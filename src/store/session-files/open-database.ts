@@ -24,13 +24,9 @@ export interface Owner {
 
 const BUSY_TIMEOUT_MS = 100;
 /** None of these reads the file. */
-const GUARDS = `
-PRAGMA trusted_schema = OFF;
-PRAGMA cell_size_check = ON;
-PRAGMA mmap_size = 0;
-PRAGMA foreign_keys = OFF;
-PRAGMA temp_store = MEMORY;
-`;
+const GUARDS = 'PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;';
+const READ_GUARDS = `${GUARDS} PRAGMA query_only = ON;`;
+const WRITE_GUARDS = `${GUARDS} PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;`;
 
 /**
  * Opens one database of a session, works, closes. undefined when the file is absent, or empty and only to be read: it
@@ -51,10 +47,12 @@ export function withDatabase<T>(
   let database: SqliteDatabase | undefined;
   try {
     database = new Database(path, { readonly: access === 'read', fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
-    database.exec(access === 'read' ? `${GUARDS}PRAGMA query_only = ON;` : GUARDS);
+    database.exec(access === 'read' ? READ_GUARDS : WRITE_GUARDS);
     checkOpened(database, path, paths);
     checkSameFile(path, maxBytes, state.stats);
-    if (access === 'write') makeDurable(database, file);
+    // One snapshot for the check of the schema and all that is read by it; it ends with the handle.
+    if (access === 'read') database.exec('BEGIN');
+    else makeDurable(database, file);
     return work(database);
   } catch (error) {
     throw findingOf(error, path, file, access);
@@ -68,13 +66,13 @@ const realGroups = new Map<string, string>();
 
 /** What SQLite really opened: a link put in place after the inspection leads elsewhere. */
 function checkOpened(database: SqliteDatabase, path: string, paths: SessionPaths): void {
-  const opened = database.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
+  const opened = database.prepare<[], readonly [number, string, string]>('PRAGMA database_list').raw().all();
   const within = path.slice(paths.group.length);
   const known = realGroups.get(paths.group);
-  if (opened.length === 1 && known !== undefined && opened[0]?.file === known + within) return;
+  if (opened.length === 1 && known !== undefined && opened[0]?.[2] === known + within) return;
   const group = realpathSync.native(paths.group);
   realGroups.set(paths.group, group);
-  if (opened.length !== 1 || opened[0]?.file !== group + within) {
+  if (opened.length !== 1 || opened[0]?.[2] !== group + within) {
     throw hostile(basename(path), 'leads to another file');
   }
 }

@@ -1,7 +1,7 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { FailedMessage, Reply } from '../../ports/session-files.js';
 import { parseInstant } from '../../protocol/times.js';
-import { cutCell, integerCell, textCell } from './cells.js';
+import { cutCell, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
 import { readInbound } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
@@ -17,16 +17,10 @@ const CONTENT_LOAD_MAX_BYTES = 64 * 1_048_576;
 /** A list of answers ends after the one that reaches this. */
 const REPLIES_MAX_BYTES = 4 * 1_048_576;
 
-interface RawFailed {
-  readonly id: MessageId;
-  readonly kind: string;
-  readonly tries: number | null;
-  readonly attempt: number | null;
-  readonly error_class: string | null;
-  readonly error: string | null;
-  readonly finished_at: string | null;
-  readonly timestamp: string | null;
-}
+type RawFailed = Readonly<
+  Record<'id' | 'kind', string> &
+    Record<'tries' | 'attempt' | 'error_class' | 'error' | 'finished_at' | 'timestamp', unknown>
+>;
 
 /** Rows that ended `failed`, newest first. */
 export function listFailed(
@@ -64,26 +58,22 @@ function readFailed(database: SqliteDatabase, shape: Shape): readonly FailedMess
 
 function failedOf(row: RawFailed): FailedMessage {
   return {
-    id: row.id,
+    id: row.id as MessageId,
     kind: row.kind,
-    tries: row.tries ?? 0,
-    attempt: row.attempt ?? 0,
-    errorClass: row.error_class,
-    error: row.error,
+    tries: integerOf(row.tries) ?? 0,
+    attempt: integerOf(row.attempt) ?? 0,
+    errorClass: textOf(row.error_class),
+    error: textOf(row.error),
     finishedAtMs: instantOf(row.finished_at),
     timestampMs: instantOf(row.timestamp) ?? 0,
   };
 }
 
-interface RawReply {
-  readonly mark: number;
-  readonly id: string | null;
-  readonly in_reply_to: string | null;
-  readonly timestamp: string | null;
-  readonly kind: string | null;
-  readonly content: string | null;
-  readonly bytes: number | null;
-}
+type RawReply = Readonly<
+  Record<'mark', number> &
+    Record<'bytes', number | null> &
+    Record<'id' | 'in_reply_to' | 'timestamp' | 'kind' | 'content', unknown>
+>;
 
 /** Answers after a mark, oldest first; fewer than `limit` when they are long: go on from the mark. */
 export function listReplies(
@@ -93,41 +83,51 @@ export function listReplies(
   limit: number,
 ): { readonly rows: readonly Reply[]; readonly mark: number } {
   checkFolders(paths);
-  const read = (database: SqliteDatabase, shape: Shape): readonly RawReply[] =>
-    shape.has('messages_out') ? readReplies(database, after, Math.min(limit, REPLIES_MAX_ROWS)) : [];
-  const rows = readOutboundFile(settings, paths, read) ?? [];
-  return { rows: rows.map(replyOf), mark: rows.at(-1)?.mark ?? after };
+  const read = (database: SqliteDatabase, shape: Shape): ReturnType<typeof readReplies> =>
+    shape.has('messages_out') ? readReplies(database, after, Math.min(limit, REPLIES_MAX_ROWS)) : NO_REPLIES;
+  const { rows, mark } = readOutboundFile(settings, paths, read) ?? NO_REPLIES;
+  return { rows, mark: mark ?? after };
 }
 
-function readReplies(database: SqliteDatabase, after: number, limit: number): readonly RawReply[] {
+const NO_REPLIES = { rows: [], mark: undefined };
+
+function readReplies(
+  database: SqliteDatabase,
+  after: number,
+  limit: number,
+): { readonly rows: readonly Reply[]; readonly mark: number | undefined } {
   const query = database.prepare<[number, number], RawReply>(
     `SELECT rowid AS mark, ${textCell('id')} AS id, ${textCell('in_reply_to')} AS in_reply_to,
        ${textCell('timestamp')} AS timestamp, ${textCell('kind')} AS kind, octet_length(content) AS bytes,
        ${cutCell('content', CONTENT_MAX_BYTES, CONTENT_LOAD_MAX_BYTES)} AS content
      FROM messages_out WHERE rowid > ? AND rowid <= ${String(Number.MAX_SAFE_INTEGER)} ORDER BY rowid LIMIT ?`,
   );
-  const rows: RawReply[] = [];
+  const rows: Reply[] = [];
   let bytes = 0;
+  let mark: number | undefined;
   for (const row of query.iterate(after, limit)) {
-    rows.push(row);
-    bytes += row.content?.length ?? 0;
+    const reply = replyOf(row);
+    rows.push(reply);
+    mark = row.mark;
+    bytes += reply.content.length;
     if (bytes >= REPLIES_MAX_BYTES) break;
   }
-  return rows;
+  return { rows, mark };
 }
 
 function replyOf(row: RawReply): Reply {
   return {
-    id: row.id ?? '',
-    inReplyTo: row.in_reply_to,
-    timestamp: row.timestamp ?? '',
+    id: textOf(row.id) ?? '',
+    inReplyTo: textOf(row.in_reply_to),
+    timestamp: textOf(row.timestamp) ?? '',
     timestampMs: instantOf(row.timestamp),
-    kind: row.kind ?? '',
-    content: row.content ?? '',
+    kind: textOf(row.kind) ?? '',
+    content: textOf(row.content) ?? '',
     truncated: (row.bytes ?? 0) > CONTENT_MAX_BYTES,
   };
 }
 
-function instantOf(text: string | null): number | null {
+function instantOf(cell: unknown): number | null {
+  const text = textOf(cell);
   return text === null ? null : (parseInstant(text) ?? null);
 }

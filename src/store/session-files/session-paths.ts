@@ -33,22 +33,22 @@ export interface SessionPaths {
 export function sessionPaths(dataDir: string, address: SessionAddress): SessionPaths {
   const { group, session } = splitAddress(address);
   const sessions = join(dataDir, 'sessions');
-  const groupFolder = join(sessions, group);
-  const folder = join(groupFolder, session);
-  const inFolder = join(folder, IN_FOLDER);
-  const out = join(folder, OUT_FOLDER);
+  const groupFolder = `${sessions}/${group}`;
+  const folder = `${groupFolder}/${session}`;
+  const inFolder = `${folder}/${IN_FOLDER}`;
+  const out = `${folder}/${OUT_FOLDER}`;
   return {
     sessions,
     group: groupFolder,
     session: folder,
     in: inFolder,
-    inbound: join(inFolder, INBOUND_FILE),
-    inbox: join(inFolder, INBOX_FOLDER),
+    inbound: `${inFolder}/${INBOUND_FILE}`,
+    inbox: `${inFolder}/${INBOX_FOLDER}`,
     out,
-    outbound: join(out, OUTBOUND_FILE),
-    heartbeat: join(out, HEARTBEAT_FILE),
-    outbox: join(out, OUTBOX_FOLDER),
-    inboundLink: join(out, INBOUND_FILE),
-    host: join(folder, HOST_FOLDER),
+    outbound: `${out}/${OUTBOUND_FILE}`,
+    heartbeat: `${out}/${HEARTBEAT_FILE}`,
+    outbox: `${out}/${OUTBOX_FOLDER}`,
+    inboundLink: `${out}/${INBOUND_FILE}`,
+    host: `${folder}/${HOST_FOLDER}`,
   };
 }
