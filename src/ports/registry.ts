@@ -41,7 +41,7 @@ export interface Registry {
     readonly accepted: number;
     readonly duplicates: number;
   };
-  /** Oldest first. */
+  /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;

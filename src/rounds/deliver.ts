@@ -28,6 +28,5 @@ export async function deliverSpool(
       batch.map((message) => message.id),
     );
     pass.record({ session, action: 'deliver', reason: 'spooled', messages: batch.length });
-    if (batch.length < BATCH) return undefined;
   }
 }

@@ -61,8 +61,7 @@ export async function dryRun(porter: Porter, options: { readonly everySession: b
 
 async function planOne(porter: Porter, record: SessionRecord, found: Container | null | 'unknown') {
   // A copy: what this look remembers must not change what the next real one sees.
-  const one: Supervised = { ...porter.fleet.at(record.address) };
-  porter.fleet.tidy(record.address);
+  const one = porter.fleet.copyOf(record.address);
   const facts = containerFacts(porter, record, one, found);
   const spooled = porter.registry.spooled(record.address, 500);
   const nowMs = porter.clock.now();

@@ -1,6 +1,8 @@
 import type { Porter } from './porter.js';
 
-const BATCH = 1_000;
+/** At one moment; the next round finds the rest. */
+const MOST_AT_ONCE = 10_000;
+const RETRY_MS = 1_000;
 
 /** Hints at sessions at their next due time instead of at the next round. */
 export class DueTimer {
@@ -38,10 +40,17 @@ export class DueTimer {
   #fire(): void {
     this.#armedForMs = null;
     const nowMs = this.#porter.clock.now();
-    // A clock set back: what lies between is found by the round.
-    const sessions = nowMs > this.#lastMs ? this.#porter.registry.dueBetween(this.#lastMs, nowMs, BATCH) : [];
-    for (const session of sessions) this.#porter.hint(session);
-    if (sessions.length < BATCH) this.#lastMs = nowMs;
-    this.rearm();
+    try {
+      // A clock set back: what lies between is found by the round.
+      const sessions = nowMs > this.#lastMs ? this.#porter.registry.dueBetween(this.#lastMs, nowMs, MOST_AT_ONCE) : [];
+      for (const session of sessions) this.#porter.hint(session);
+      this.#lastMs = nowMs;
+      this.rearm();
+    } catch (err) {
+      this.#porter.log.error({ err }, 'due sessions could not be read');
+      this.#cancel = this.#porter.clock.after(RETRY_MS, () => {
+        this.#fire();
+      });
+    }
   }
 }

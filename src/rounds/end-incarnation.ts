@@ -1,4 +1,5 @@
 import { guardAfterEnd, isFruitless } from '../core/guard.js';
+import type { GuardState } from '../core/guard.js';
 import { isHostReason } from '../core/reasons.js';
 import { isAtOrAfter } from '../protocol/times.js';
 import type { FilesFacts } from '../core/facts.js';
@@ -11,7 +12,7 @@ const UNKNOWN_END: ContainerEnd = { exitCode: null, signal: null, oomKilled: fal
 
 /** Collects what is left of an exited container; undefined while the runtime is down (a later look does it). */
 export async function harvest(porter: Porter, container: Container): Promise<ContainerEnd | undefined> {
-  const answer = await porter.gate.call((runtime) => runtime.harvest(container));
+  const answer = await porter.gate.callAboutOne((runtime) => runtime.harvest(container));
   return answer?.value;
 }
 
@@ -42,6 +43,7 @@ export function recordEnd(
     fruitless,
   };
   porter.registry.endIncarnation(record.address, record.epoch, ended);
+  porter.notices.settle('unstoppable', record.address);
   one.turns = 0;
   one.memory = undefined;
   const hostCaused = lostByEngine || (open.stopReason !== null && isHostReason(open.stopReason));
@@ -69,10 +71,16 @@ export function applyGuard(
   const before = porter.registry.guard(record.address);
   const after = guardAfterEnd(before, end, porter.policy(record), porter.clock.now());
   porter.registry.saveGuard(record.address, after);
-  if (before.heldSinceMs === null && after.heldSinceMs !== null) tellHeld(porter, record, after.holdReason);
+  tellHeldOrNot(porter, record, before, after);
 }
 
-export function tellHeld(porter: Porter, record: SessionRecord, reason: string | null): void {
+/** A session that becomes held is told of, one whose hold ends is not any more. */
+export function tellHeldOrNot(porter: Porter, record: SessionRecord, before: GuardState, after: GuardState): void {
+  if (before.heldSinceMs === null && after.heldSinceMs !== null) tellHeld(porter, record, after.holdReason);
+  if (before.heldSinceMs !== null && after.heldSinceMs === null) porter.notices.settle('held', record.address);
+}
+
+function tellHeld(porter: Porter, record: SessionRecord, reason: string | null): void {
   const why: Readonly<Record<string, string>> = {
     fruitless_starts: 'its container ended before it claimed a message, again and again',
     settled_failures: 'three messages in a row ended as failed because their turns never ended',

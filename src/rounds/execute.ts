@@ -13,6 +13,7 @@ import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
 import type { Stops } from './stop-container.js';
+import { quarantine } from './quarantine.js';
 import { replaceFile } from './replace-file.js';
 import { describeAction } from './describe.js';
 
@@ -48,9 +49,14 @@ export class Executor {
       verdict = await this.#write(execution, messages);
       if (verdict === 'again') return 'again';
     }
-    const wake = actions.find((action) => action.kind === 'wake');
-    if (wake === undefined) this.#room.forget(record.address);
-    for (const action of actions) {
+    // What could not be written leaves claims behind: nothing is woken on top of them.
+    const isUnwritten = messages.length > 0 && verdict === null;
+    const wants = isUnwritten ? actions.filter((action) => action.kind !== 'wake') : actions;
+    if (!wants.some((action) => action.kind === 'wake')) {
+      this.#room.forget(record.address);
+      this.#porter.faults.worked('start', record.address);
+    }
+    for (const action of wants) {
       if (isChange(action) && action.kind !== 'wake') pass.record(describeAction(record.address, action));
       await this.#rest(execution, action);
     }
@@ -62,6 +68,8 @@ export class Executor {
     const session = record.address;
     switch (action.kind) {
       case 'stop':
+        // Once a round: what a stop could not end is not stopped again by its own hint.
+        if (one.blocked && pass.kind !== 'round') return;
         await this.#stops.stop(session, one, action.reason, action.detail);
         return;
       case 'wake':
@@ -71,7 +79,7 @@ export class Executor {
         );
         return;
       case 'quarantine':
-        this.#quarantine(record, action.file, action.detail);
+        quarantine(this.#porter, session, action.file, action.detail);
         return;
       case 'replace_file':
         await replaceFile(this.#porter, record, one, action.file, action.detail);
@@ -122,16 +130,5 @@ export class Executor {
     guardMessages(this.#porter, record, messages);
     tellMessages(this.#porter, record, messages);
     return { due: outcome.due, counts: outcome.counts };
-  }
-
-  #quarantine(record: SessionRecord, file: string, detail: string): void {
-    const sinceMs = this.#porter.clock.now();
-    this.#porter.registry.setQuarantine(record.address, { file, detail, sinceMs });
-    this.#porter.notices.raise(
-      'quarantined',
-      record.address,
-      `session ${record.address} is quarantined: ${file}: ${detail}; nothing of it is read any more. Remove what does not belong there, then "nightporter session release ${record.address}"`,
-    );
-    this.#porter.log.warn({ session: record.address, file, detail }, 'session quarantined');
   }
 }

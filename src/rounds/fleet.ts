@@ -1,6 +1,6 @@
 import type { RunningMemory } from '../core/memory.js';
 import type { SessionAddress } from '../protocol/address.js';
-import type { Container } from '../ports/runtime.js';
+import type { Container, ContainerEnd, ContainerId } from '../ports/runtime.js';
 
 /** What the host remembers between looks of a session that runs or is in trouble; dropped when there is nothing left. */
 export interface Supervised {
@@ -10,6 +10,8 @@ export interface Supervised {
   readonly inFlight: 'starting' | 'stopping' | null;
   /** Grows whenever a start or stop begins or ends: a look that it overtook starts over. */
   readonly generation: number;
+  /** Monotonic time at which the runtime, asked by name, had no container of it; null: not asked since. */
+  absentSinceMonotonicMs: number | null;
   memory: RunningMemory | undefined;
   /** Monotonic time since which its files have been locked against the host. */
   busySinceMs: number | null;
@@ -26,12 +28,20 @@ export interface Supervised {
   claimedEpoch: number;
   /** The files' signature at the last look. */
   signature: string | null;
+  /** The signature for which the watch hinted last: a look that cannot read the files is not hinted at over and over. */
+  watched: string | null | undefined;
+  /** How an incarnation ended that is harvested and not yet recorded. */
+  ended: { readonly epoch: number; readonly end: ContainerEnd } | null;
+  /** The operator was told that its files are locked. */
+  busyTold: boolean;
 }
 
 export class Fleet {
   readonly #sessions = new Map<SessionAddress, Supervised>();
   /** Whether the runtime has told what runs; until then nothing is settled or woken. */
   known = false;
+  /** Containers that could not be removed, and what they are told of as. */
+  readonly unremovable = new Map<ContainerId, SessionAddress | null>();
 
   find(session: SessionAddress): Supervised | undefined {
     return this.#sessions.get(session);
@@ -41,28 +51,20 @@ export class Fleet {
   at(session: SessionAddress): Supervised {
     const found = this.#sessions.get(session);
     if (found !== undefined) return found;
-    const fresh: Supervised = {
-      container: null,
-      inFlight: null,
-      generation: 0,
-      memory: undefined,
-      busySinceMs: null,
-      busyLooks: 0,
-      corrupt: null,
-      blocked: false,
-      yieldWanted: false,
-      turns: 0,
-      claimedEpoch: 0,
-      signature: null,
-    };
-    this.#sessions.set(session, fresh);
-    return fresh;
+    const one = fresh();
+    this.#sessions.set(session, one);
+    return one;
+  }
+
+  /** What is remembered of a session, to try something out with. */
+  copyOf(session: SessionAddress): Supervised {
+    return { ...(this.#sessions.get(session) ?? fresh()) };
   }
 
   /** Forgets a session that has nothing worth remembering, so that idle ones cost no memory. */
   tidy(session: SessionAddress): void {
     const one = this.#sessions.get(session);
-    if (one === undefined || one.blocked || one.inFlight !== null) return;
+    if (one === undefined || one.blocked || one.inFlight !== null || one.ended !== null || one.busyTold) return;
     if (one.container === null && one.busySinceMs === null && one.corrupt === null) this.#sessions.delete(session);
   }
 
@@ -88,6 +90,27 @@ export class Fleet {
     }
     return count;
   }
+}
+
+function fresh(): Supervised {
+  return {
+    container: null,
+    absentSinceMonotonicMs: null,
+    inFlight: null,
+    generation: 0,
+    memory: undefined,
+    busySinceMs: null,
+    busyLooks: 0,
+    corrupt: null,
+    blocked: false,
+    yieldWanted: false,
+    turns: 0,
+    claimedEpoch: 0,
+    signature: null,
+    watched: undefined,
+    ended: null,
+    busyTold: false,
+  };
 }
 
 export function setInFlight(one: Supervised, inFlight: Supervised['inFlight']): void {

@@ -12,6 +12,8 @@ export class Hints {
   readonly #concurrency: number;
   readonly #queued = new Set<SessionAddress>();
   readonly #busy = new Map<SessionAddress, Promise<void>>();
+  /** Looks under way; what runs `alone` is bounded by whoever began it. */
+  #looking = 0;
   #stopped = false;
 
   constructor(look: (session: SessionAddress) => Promise<void>, concurrency: number, log: Logger) {
@@ -55,10 +57,14 @@ export class Hints {
 
   #next(): void {
     for (const session of this.#queued) {
-      if (this.#busy.size >= this.#concurrency) return;
+      if (this.#looking >= this.#concurrency) return;
       if (this.#busy.has(session)) continue;
       this.#queued.delete(session);
-      this.#hold(session, this.#look(session));
+      this.#looking += 1;
+      const look = this.#look(session).finally(() => {
+        this.#looking -= 1;
+      });
+      this.#hold(session, look);
     }
   }
 
@@ -83,6 +89,7 @@ export class Alarms {
   readonly #clock: Clock;
   readonly #ring: (session: SessionAddress) => void;
   readonly #set = new Map<SessionAddress, { readonly atMs: number; readonly cancel: () => void }>();
+  #closed = false;
 
   constructor(clock: Clock, ring: (session: SessionAddress) => void) {
     this.#clock = clock;
@@ -91,6 +98,7 @@ export class Alarms {
 
   /** `delayMs` from now, unless an earlier one is set. */
   set(session: SessionAddress, delayMs: number): void {
+    if (this.#closed) return;
     const atMs = this.#clock.monotonic() + Math.max(0, delayMs);
     const before = this.#set.get(session);
     if (before !== undefined) {
@@ -104,7 +112,9 @@ export class Alarms {
     this.#set.set(session, { atMs, cancel });
   }
 
-  clear(): void {
+  /** None rings any more. */
+  close(): void {
+    this.#closed = true;
     for (const alarm of this.#set.values()) alarm.cancel();
     this.#set.clear();
   }

@@ -2,14 +2,15 @@ import { planSession } from '../core/plan/plan-session.js';
 import { heldClaims } from '../core/claims.js';
 import { guardAfterClaim } from '../core/guard.js';
 import type { Action } from '../core/action.js';
-import type { FilesObservation, SessionObservation } from '../core/observation.js';
+import type { ContainerFacts, FilesObservation, SessionObservation } from '../core/observation.js';
 import type { SessionRecord } from '../ports/registry.js';
-import type { Container, ContainerEnd } from '../ports/runtime.js';
+import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, recordEnd } from './end-incarnation.js';
 import type { Executor } from './execute.js';
+import { patienceMs } from './faults.js';
 import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { containerFacts, filesObservation, inspectSession, sessionObservation } from './observe.js';
@@ -20,11 +21,14 @@ const MOST_RESTARTS = 4;
 
 /** observe -> plan -> act -> record, for one session. The caller sees to it that only one runs at a time. */
 export async function lookAt(porter: Porter, executor: Executor, session: SessionAddress, pass: Pass): Promise<void> {
-  for (let turn = 0; turn < MOST_RESTARTS; turn += 1) {
-    const again = await lookOnce(porter, executor, session, pass);
-    if (!again) break;
+  try {
+    for (let turn = 0; turn < MOST_RESTARTS; turn += 1) {
+      const again = await lookOnce(porter, executor, session, pass);
+      if (!again) break;
+    }
+  } finally {
+    porter.fleet.tidy(session);
   }
-  porter.fleet.tidy(session);
 }
 
 async function lookOnce(porter: Porter, executor: Executor, session: SessionAddress, pass: Pass): Promise<boolean> {
@@ -32,11 +36,13 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (found === undefined) return false;
   const one = porter.fleet.at(session);
   const { generation } = one;
-  const container = await findContainer(porter, found, one, pass);
-  const ended = await harvestIfOver(porter, container);
+  // Delivering needs to know nothing of the container: the host alone writes inbound.db.
+  const [{ container, ended }, delivered] = await both(
+    observeContainer(porter, found, one, pass),
+    found.quarantine === null ? deliverSpool(porter, session, one, pass) : Promise.resolve(undefined),
+  );
   if (ended === 'unknown') return false;
 
-  const delivered = found.quarantine === null ? await deliverSpool(porter, session, one, pass) : undefined;
   const dueMark = porter.registry.findSession(session)?.dueMark;
   const containerGone = one.inFlight === null && (container === null || (container !== 'unknown' && !isUp(container)));
   let outcome = delivered ?? (await readFiles(porter, found, one, containerGone));
@@ -50,15 +56,11 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (facts.kind === 'none') {
     one.blocked = false;
     one.yieldWanted = false;
-    const isOfLast = container !== 'unknown' && container?.epoch === record.epoch;
-    recordEnd(
-      porter,
-      record,
-      one,
-      isOfLast ? (ended ?? undefined) : undefined,
-      files.kind === 'read' ? files.facts : undefined,
-    );
+    const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
+    recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
+    one.ended = null;
   }
+  tellBusy(porter, record, one, facts, files);
   let observation = sessionObservation(porter, record, one, facts, files);
   noteClaims(porter, record, one, observation);
   let actions = plan(porter, record, one, observation, pass);
@@ -103,6 +105,18 @@ function withYield(observation: SessionObservation, actions: Action[]): Action[]
   return [...actions, { kind: 'stop', reason: 'yielded', detail: 'idle while other sessions wait for a place' }];
 }
 
+/** Waits for both, whatever comes of one: nothing of a look may outlive it. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
+}
+
+/** What the runtime has of the session, and how it ended where it is over; `unknown`: that cannot be told now. */
+async function observeContainer(porter: Porter, record: SessionRecord, one: Supervised, pass: Pass) {
+  const container = await findContainer(porter, record, one, pass);
+  return { container, ended: await harvestIfOver(porter, one, container) };
+}
+
 /** A round has just listed; a hint asks by name. */
 async function findContainer(
   porter: Porter,
@@ -115,15 +129,44 @@ async function findContainer(
   if (pass.kind === 'round') return porter.gate.isDown ? 'unknown' : one.container;
   const container = await inspectSession(porter, record);
   if (container !== 'unknown') one.container = container;
+  one.absentSinceMonotonicMs = container === null ? porter.clock.monotonic() : null;
   return container;
 }
 
+/** What an end told is remembered until it is recorded: a harvested container tells it only once. */
 async function harvestIfOver(
   porter: Porter,
+  one: Supervised,
   container: Container | null | 'unknown',
-): Promise<ContainerEnd | 'unknown' | null> {
-  if (container === 'unknown' || container === null || isUp(container)) return null;
-  return (await harvest(porter, container)) ?? 'unknown';
+): Promise<'unknown' | 'known'> {
+  if (container === 'unknown' || container === null || isUp(container)) return 'known';
+  if (one.ended?.epoch === container.epoch) return 'known';
+  const end = await harvest(porter, container);
+  if (end === undefined) return 'unknown';
+  // What was only created never ran: it is not an end of the session's.
+  if (container.state !== 'created') one.ended = { epoch: container.epoch, end };
+  return 'known';
+}
+
+/** Files that somebody else than a container keeps locked: told once, until they are free. */
+function tellBusy(
+  porter: Porter,
+  record: SessionRecord,
+  one: Supervised,
+  container: ContainerFacts,
+  files: FilesObservation,
+): void {
+  if (files.kind !== 'busy') {
+    if (one.busyTold) porter.notices.settle('file_busy', record.address);
+    one.busyTold = false;
+    return;
+  }
+  if (one.busyTold || container.kind === 'running' || files.forMs <= porter.policy(record).lockedStopMs) return;
+  one.busyTold = porter.notices.raise(
+    'file_busy',
+    record.address,
+    `the files of ${record.address} have been locked for ${String(Math.round(files.forMs / 1_000))} s although no container of it runs (${files.detail}): find out which program has them open; its messages wait`,
+  );
 }
 
 async function readFiles(
@@ -162,8 +205,7 @@ function recordLook(
   dueMark: number | undefined,
 ): void {
   if (outcome?.kind === 'busy') {
-    const delayMs = Math.min(1_000 * 2 ** Math.min(one.busyLooks - 1, 3), porter.settings.busyRetryMaxMs);
-    porter.alarm(record.address, one.busyLooks > 4 ? porter.settings.busyRetryMaxMs : delayMs);
+    porter.alarm(record.address, patienceMs(one.busyLooks, porter.settings.busyRetryMaxMs));
   }
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;

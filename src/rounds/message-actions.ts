@@ -3,7 +3,7 @@ import { guardAfterMessages } from '../core/guard.js';
 import type { Epoch } from '../protocol/address.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { SettleStep } from '../ports/session-files.js';
-import { tellHeld } from './end-incarnation.js';
+import { tellHeldOrNot } from './end-incarnation.js';
 import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
@@ -45,7 +45,7 @@ export function guardMessages(porter: Porter, record: SessionRecord, actions: re
   const before = porter.registry.guard(record.address);
   const after = guardAfterMessages(before, { settledFailed, completed }, porter.clock.now());
   porter.registry.saveGuard(record.address, after);
-  if (before.heldSinceMs === null && after.heldSinceMs !== null) tellHeld(porter, record, after.holdReason);
+  tellHeldOrNot(porter, record, before, after);
 }
 
 export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {

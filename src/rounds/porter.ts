@@ -7,6 +7,7 @@ import type { SweepAction } from '../ports/rounds.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
 import type { SpecSource } from './container-spec.js';
+import type { Faults } from './faults.js';
 import type { Fleet } from './fleet.js';
 import type { Operations } from './operations.js';
 import type { RuntimeGate } from './runtime-gate.js';
@@ -23,6 +24,7 @@ export interface Porter {
   readonly specs: SpecSource;
   readonly fleet: Fleet;
   readonly operations: Operations;
+  readonly faults: Faults;
   policy(record: SessionRecord): Policy;
   /** A reason to look at the session soon. */
   hint(session: SessionAddress): void;
@@ -31,6 +33,8 @@ export interface Porter {
   /** Looks at the session after `delayMs`. */
   alarm(session: SessionAddress, delayMs: number): void;
   isDraining(): boolean;
+  /** The daemon ends: nothing new is begun. */
+  isStopping(): boolean;
 }
 
 export interface RoundsSettings {

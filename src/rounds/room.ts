@@ -40,7 +40,8 @@ export class Room {
 
   /** Starts whom there is room for; asks idle containers for their places where there is none. */
   dispatch(): void {
-    if (this.#waiting.size === 0 || this.#porter.gate.isDown || this.#porter.isDraining()) return;
+    if (this.#waiting.size === 0 || this.#porter.gate.isDown) return;
+    if (this.#porter.isDraining() || this.#porter.isStopping()) return;
     const { fleet, clock, settings } = this.#porter;
     const monotonicMs = clock.monotonic();
     const running = fleet.running();
@@ -70,7 +71,9 @@ export class Room {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return;
     this.#waiting.delete(session);
-    const begun = this.#starts.start(session, waiting.reason);
+    const begun = this.#starts.start(session, waiting.reason, () => {
+      this.dispatch();
+    });
     if (!begun) return;
     waiting.pass.record({
       session,

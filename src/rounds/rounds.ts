@@ -2,6 +2,7 @@ import type { Logger } from '../observe/logs.js';
 import type { Notices } from '../observe/notices.js';
 import type { Policy } from '../core/policy.js';
 import type { SessionAddress } from '../protocol/address.js';
+import { NightporterError } from '../protocol/errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { Registry, SessionRecord } from '../ports/registry.js';
 import type { DrainReport, Rounds, RoundsState, SweepReport } from '../ports/rounds.js';
@@ -12,6 +13,7 @@ import { drainFleet } from './drain.js';
 import { dryRun } from './dry-run.js';
 import { DueTimer } from './due-timer.js';
 import { Executor } from './execute.js';
+import { Faults } from './faults.js';
 import { Fleet } from './fleet.js';
 import { Alarms, Hints } from './hints.js';
 import { lookAt } from './look.js';
@@ -31,6 +33,7 @@ import { Watch } from './watch.js';
 const LOOKS = 16;
 /** How long a shutdown waits for starts and stops in flight. */
 const SHUTDOWN_WAIT_MS = 10_000;
+const NOTICES_TAKEN_UP = 10_000;
 
 export interface RoundsOptions {
   readonly registry: Registry;
@@ -58,6 +61,7 @@ export class PorterRounds implements Rounds {
   readonly #dueTimer: DueTimer;
   #isDraining = false;
   #isStopped = false;
+  #stopping: Promise<void> | null = null;
   #cancelTick: (() => void) | null = null;
   #sweeping: Promise<SweepReport> | null = null;
   #lastSweep: Omit<SweepReport, 'actions'> | null = null;
@@ -74,22 +78,26 @@ export class PorterRounds implements Rounds {
         this.#porter.fleet.known = false;
       },
       onUp: () => {
-        this.#sweepSoon();
+        this.#sweepSoon(() => !this.#porter.fleet.known);
       },
     });
+    const hint = (session: SessionAddress): void => {
+      this.#hints.hint(session);
+    };
+    const alarm = (session: SessionAddress, delayMs: number): void => {
+      this.#alarms.set(session, delayMs);
+    };
     this.#porter = {
       ...options,
       gate,
       fleet: new Fleet(),
       operations: new Operations(log),
-      hint: (session) => {
-        this.#hints.hint(session);
-      },
-      alarm: (session, delayMs) => {
-        this.#alarms.set(session, delayMs);
-      },
+      faults: new Faults({ notices, log, mostMs: options.settings.busyRetryMaxMs, hint, alarm }),
+      hint,
+      alarm,
       alone: (session, work) => this.#hints.alone(session, work),
       isDraining: () => this.#isDraining,
+      isStopping: () => this.#isStopped,
     };
     const stops = new Stops(this.#porter);
     this.#preparation = new Preparation(this.#porter);
@@ -106,7 +114,7 @@ export class PorterRounds implements Rounds {
       look: (session, pass) => this.#look(session, pass),
     });
     this.#events = new RuntimeEvents(this.#porter, () => {
-      this.#sweepSoon();
+      this.#sweepSoon(() => true);
     });
     this.#watch = new Watch(this.#porter);
     this.#dueTimer = new DueTimer(this.#porter);
@@ -115,24 +123,25 @@ export class PorterRounds implements Rounds {
   /** The first round at once, then one every interval; hints from then on. */
   async start(): Promise<void> {
     await this.#porter.gate.describe();
+    if (this.#isStopped) return;
     this.#porter.operations.run('prepare', async () => {
       await this.#preparation.ensure();
     });
+    this.#takeUpNotices();
     this.#events.start();
     this.#watch.start();
-    await this.tick();
+    // A first round that fails (a full disk) is no reason never to make another.
+    await this.tick().catch(this.#tellFailed);
     this.#schedule();
   }
 
   /** One round of the loop. A round still under way is shared, not doubled. */
   async tick(options: { readonly everySession: boolean } = { everySession: false }): Promise<SweepReport> {
-    this.#sweeping ??= this.#sweep.run(options).finally(() => {
+    if (this.#isStopped) throw new NightporterError('unavailable', 'the daemon is ending: there are no more rounds');
+    this.#sweeping ??= this.#round(options).finally(() => {
       this.#sweeping = null;
     });
-    const report = await this.#sweeping;
-    this.#remember(report);
-    this.#dueTimer.rearm();
-    return report;
+    return this.#sweeping;
   }
 
   hint(session: SessionAddress): void {
@@ -142,14 +151,14 @@ export class PorterRounds implements Rounds {
   async sweep(options: { readonly dryRun: boolean }): Promise<SweepReport> {
     if (options.dryRun) return dryRun(this.#porter, { everySession: true });
     // A round that was under way may have passed what the caller just did.
-    if (this.#sweeping !== null) await this.#sweeping;
+    await this.#sweeping?.catch(() => undefined);
     return this.tick();
   }
 
   /** Everything begun by looks and rounds so far has ended. For a round that runs by itself. */
   async settled(): Promise<void> {
     do {
-      await this.#sweeping;
+      await this.#sweeping?.catch(() => undefined);
       await this.#porter.operations.settled();
       await this.#hints.idle();
     } while (this.#porter.operations.size > 0 || this.#sweeping !== null);
@@ -176,25 +185,49 @@ export class PorterRounds implements Rounds {
   }
 
   /** Lets writes, starts and stops in flight finish (10 s at most); containers go on. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
+  stop(): Promise<void> {
+    if (this.#stopping !== null) return this.#stopping;
     this.#isStopped = true;
     this.#cancelTick?.();
-    this.#alarms.clear();
+    this.#alarms.close();
     this.#dueTimer.stop();
     this.#porter.gate.close();
-    await this.#watch.stop();
-    const inFlight = Promise.all([
-      this.#events.stop(),
-      this.#sweeping,
-      this.#hints.stop(),
-      this.#porter.operations.settled(),
-    ]);
-    await Promise.race([inFlight, this.#deadline(SHUTDOWN_WAIT_MS)]);
+    this.#stopping = Promise.race([this.#ended(), this.#deadline(SHUTDOWN_WAIT_MS)]);
+    return this.#stopping;
   }
 
-  #look(session: SessionAddress, pass: Pass): Promise<void> {
-    return lookAt(this.#porter, this.#executor, session, pass);
+  async #ended(): Promise<void> {
+    await Promise.allSettled([this.#watch.stop(), this.#events.stop(), this.#sweeping, this.#hints.stop()]);
+    // Last: looks begin starts and stops.
+    await this.#porter.operations.settled();
+  }
+
+  async #round(options: { readonly everySession: boolean }): Promise<SweepReport> {
+    const report = await this.#sweep.run(options);
+    this.#remember(report);
+    this.#dueTimer.rearm();
+    return report;
+  }
+
+  async #look(session: SessionAddress, pass: Pass): Promise<void> {
+    const { faults, registry } = this.#porter;
+    try {
+      await lookAt(this.#porter, this.#executor, session, pass);
+      faults.worked('look', session);
+      if (registry.findSession(session) === undefined) faults.worked('start', session);
+    } catch (err) {
+      pass.error(session);
+      faults.failed('look', session, err);
+    }
+  }
+
+  /** What an earlier daemon told of locked files is looked at again, so that it does not stay for ever. */
+  #takeUpNotices(): void {
+    for (const { kind, session } of this.#porter.registry.openNotices(NOTICES_TAKEN_UP)) {
+      if (kind !== 'file_busy' || session === null) continue;
+      this.#porter.fleet.at(session).busyTold = true;
+      this.hint(session);
+    }
   }
 
   async #lookOnHint(session: SessionAddress): Promise<void> {
@@ -207,27 +240,35 @@ export class PorterRounds implements Rounds {
     if (this.#isStopped) return;
     this.#cancelTick = this.#porter.clock.after(this.#porter.settings.sweepIntervalMs, () => {
       this.tick()
-        .catch((err: unknown) => {
-          this.#porter.log.error({ err }, 'round failed');
-        })
+        .catch(this.#tellFailed)
         .finally(() => {
           this.#schedule();
         });
     });
   }
 
-  /** Something was lost or came back: a full round now. */
-  #sweepSoon(): void {
-    if (this.#isStopped) return;
-    this.tick().catch((err: unknown) => {
-      this.#porter.log.error({ err }, 'round failed');
-    });
+  /** Something was lost or came back: a full round now, after one that is under way where that may have missed it. */
+  #sweepSoon(isNeeded: () => boolean): void {
+    const before = this.#sweeping;
+    const round = async (): Promise<void> => {
+      await before?.catch(() => undefined);
+      if (!this.#isStopped && (before === null || isNeeded())) await this.tick();
+    };
+    round().catch(this.#tellFailed);
   }
+
+  readonly #tellFailed = (err: unknown): void => {
+    if (!this.#isStopped) this.#porter.log.error({ err }, 'round failed');
+  };
 
   #remember(report: SweepReport): void {
     const { startedAtMs, durationMs, swept, skipped, errors } = report;
     this.#lastSweep = { startedAtMs, durationMs, swept, skipped, errors };
-    this.#porter.registry.writeFact('last_sweep', JSON.stringify(this.#lastSweep));
+    try {
+      this.#porter.registry.writeFact('last_sweep', JSON.stringify(this.#lastSweep));
+    } catch (err) {
+      this.#porter.log.error({ err }, 'report of the round could not be recorded');
+    }
     const fields = { durationMs: Math.round(durationMs), swept, skipped, errors, actions: report.actions.length };
     if (report.actions.length > 0) this.#porter.log.info(fields, 'round done');
     else this.#porter.log.debug(fields, 'round done');

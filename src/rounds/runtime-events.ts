@@ -17,7 +17,9 @@ export class RuntimeEvents {
   }
 
   start(): void {
-    this.#running = this.#follow();
+    this.#running = this.#follow().catch((err: unknown) => {
+      this.#porter.log.error({ err }, 'events are not followed any more');
+    });
   }
 
   async stop(): Promise<void> {

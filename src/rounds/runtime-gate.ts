@@ -80,6 +80,21 @@ export class RuntimeGate {
     }
   }
 
+  /**
+   * Calls the runtime about one container: its trouble is not the engine's, unless the engine does not answer a ping
+   * either. `undefined` when it is down.
+   */
+  async callAboutOne<T>(work: (runtime: Runtime) => Promise<T>): Promise<{ readonly value: T } | undefined> {
+    try {
+      return { value: await work(this.runtime) };
+    } catch (err) {
+      if (!(err instanceof RuntimeUnavailable)) throw err;
+      await this.describe();
+      if (this.isDown) return undefined;
+      throw err;
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancelRetry?.();
@@ -88,6 +103,9 @@ export class RuntimeGate {
   #up(): void {
     const before = this.#state;
     this.#state = 'up';
+    if (before === 'up') return;
+    // One of an earlier daemon too.
+    this.#notices.settle('runtime_down', null);
     if (before !== 'down') return;
     this.#hasRecovered = true;
     this.#downSinceMs = null;
@@ -95,7 +113,6 @@ export class RuntimeGate {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     this.#log.info({ runtime: this.runtime.kind }, 'runtime is up again');
-    this.#notices.settle('runtime_down', null);
     this.#onUp();
   }
 
@@ -127,7 +144,18 @@ export class RuntimeGate {
   /** Pings; the description of what answers is kept for people. */
   async describe(): Promise<void> {
     if (this.#closed) return;
-    const info = await this.call((runtime) => runtime.ping());
+    const info = await this.call((runtime) => answered('ping', runtime.ping()));
     if (info !== undefined) this.#description = info.value.description;
+  }
+}
+
+/** Of a call that no session is to blame for, every refusal is the engine's state: it is told of and retried. */
+export async function answered<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (err) {
+    if (err instanceof RuntimeUnavailable) throw err;
+    const detail = err instanceof Error ? err.message : String(err);
+    throw new RuntimeUnavailable(`${what}: the runtime refuses: ${detail}`, { cause: err });
   }
 }

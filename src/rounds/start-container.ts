@@ -13,10 +13,14 @@ import type { Supervised } from './fleet.js';
 import { filesObservation, inspectSession, sessionObservation } from './observe.js';
 import type { Porter } from './porter.js';
 import type { Preparation } from './preparation.js';
+import { quarantine } from './quarantine.js';
 
 /** Failing wakes are told of at this one, and then at every tenth. */
 const TELL_AT = 3;
 const TELL_EVERY = 10;
+
+/** How long an answer of the runtime that a session has no container is as good as a new one: only this process starts any. */
+const ABSENCE_HOLDS_MS = 1_000;
 
 /** Wakes sessions: readies the files, looks once more, numbers the incarnation, starts, confirms. */
 export class Starts {
@@ -28,8 +32,11 @@ export class Starts {
     this.#preparation = preparation;
   }
 
-  /** Begins a start and answers true, unless one is in flight or a container is there. Its end is a hint. */
-  start(session: SessionAddress, reason: 'due' | 'probe'): boolean {
+  /**
+   * Begins a start and answers true, unless one is in flight or a container is there. Its end is a hint, or an alarm
+   * where it would only fail again; `ended`: its place may be free again.
+   */
+  start(session: SessionAddress, reason: 'due' | 'probe', ended: () => void): boolean {
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
     const waitMs = this.#waitsForMs(session);
@@ -39,30 +46,38 @@ export class Starts {
     }
     setInFlight(one, 'starting');
     this.#porter.operations.run('start', async () => {
+      const { faults } = this.#porter;
       try {
-        await this.#porter.alone(session, () => this.#wake(session, one, reason));
-      } finally {
+        const isDone = await this.#porter.alone(session, () => this.#wake(session, one, reason));
         setInFlight(one, null);
-        this.#porter.hint(session);
+        if (isDone) this.#porter.hint(session);
+        else faults.postponed('start', session);
+      } catch (err) {
+        setInFlight(one, null);
+        faults.failed('start', session, err);
       }
+      ended();
     });
     return true;
   }
 
-  async #wake(session: SessionAddress, one: Supervised, reason: 'due' | 'probe'): Promise<void> {
+  /** False: the files were not ready, or the wake is not wanted any more. */
+  async #wake(session: SessionAddress, one: Supervised, reason: 'due' | 'probe'): Promise<boolean> {
     const { registry, clock } = this.#porter;
     const record = registry.findSession(session);
-    if (record === undefined) return;
+    if (record === undefined || this.#porter.isStopping()) return true;
     const nowMs = clock.now();
-    const found = await inspectSession(this.#porter, record);
+    const found = isKnownAbsent(one, clock.monotonic()) ? null : await inspectSession(this.#porter, record);
+    one.absentSinceMonotonicMs = null;
     if (found !== null) {
       if (found !== 'unknown') one.container = found;
-      return;
+      return true;
     }
     const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
-    if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return;
+    if (outcome.kind === 'hostile') quarantine(this.#porter, session, outcome.file, outcome.detail);
+    if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return false;
     const needsRunner = this.#porter.specs.template(record).image === null;
-    if (needsRunner && !(await this.#preparation.ensure())) return;
+    if (needsRunner && !(await this.#preparation.ensure())) return true;
     const guard = registry.guard(session);
     registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
     const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
@@ -76,7 +91,10 @@ export class Starts {
       runtime.start(containerSpec(this.#porter.specs, record, epoch)),
     );
     // Down in the middle of a start: it may have happened. The incarnation stays open until the next list tells.
-    if (answer !== undefined) this.#started(record, one, epoch, answer.value, reason);
+    if (answer === undefined) return true;
+    this.#started(record, one, epoch, answer.value, reason);
+    this.#porter.faults.worked('start', session);
+    return true;
   }
 
   /** The acks read in the preparing step may say otherwise than those that the wake was planned from. */
@@ -151,6 +169,12 @@ export class Starts {
       `session ${session} could not be started ${String(failures)} times: ${detail}`,
     );
   }
+}
+
+/** The look that asked for this start has just found none; the runtime itself refuses a second one of the name. */
+function isKnownAbsent(one: Supervised, monotonicMs: number): boolean {
+  const sinceMs = one.absentSinceMonotonicMs;
+  return sinceMs !== null && monotonicMs - sinceMs <= ABSENCE_HOLDS_MS;
 }
 
 function ackEpochs(look: FilesLook): number[] {

@@ -1,5 +1,6 @@
 import { isHostReason } from '../core/reasons.js';
 import type { StopReason } from '../core/reasons.js';
+import type { Container } from '../ports/runtime.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { isUp, setInFlight } from './fleet.js';
 import type { Supervised } from './fleet.js';
@@ -20,9 +21,10 @@ export class Stops {
   async stop(session: SessionAddress, one: Supervised, reason: StopReason, detail: string): Promise<void> {
     const container = one.container;
     if (container === null || !isUp(container) || one.inFlight !== null) return;
-    setInFlight(one, 'stopping');
     const { log, registry, gate, notices, operations, specs } = this.#porter;
+    // Before anything is begun: where it cannot be written, nothing is.
     registry.markStopping(session, container.epoch, reason);
+    setInFlight(one, 'stopping');
     log.info({ session, epoch: container.epoch, containerId: container.id, reason, detail }, 'stopping container');
     if (!isHostReason(reason)) {
       notices.raise(
@@ -37,22 +39,25 @@ export class Stops {
     operations.run('stop', async () => {
       try {
         const result = await gate.call((runtime) => runtime.stop(container.id, graceMs));
-        if (result?.value.kind === 'still_running') {
-          one.blocked = true;
-          log.error({ session, containerId: container.id, detail: result.value.detail }, 'container cannot be stopped');
-          notices.raise(
-            'unstoppable',
-            session,
-            `the container ${container.id} of ${session} could not be stopped (${result.value.detail}); the session is blocked until the runtime says that it is gone: end it by hand`,
-          );
-        } else if (result?.value.kind === 'gone') {
-          notices.settle('unstoppable', session);
-        }
+        if (result?.value.kind === 'still_running') this.#block(session, one, container, result.value.detail);
+        else if (result?.value.kind === 'gone') notices.settle('unstoppable', session);
+      } catch (err) {
+        this.#block(session, one, container, err instanceof Error ? err.message : String(err));
       } finally {
         setInFlight(one, null);
         this.#porter.hint(session);
       }
     });
     return Promise.resolve();
+  }
+
+  #block(session: SessionAddress, one: Supervised, { id: containerId }: Container, detail: string): void {
+    one.blocked = true;
+    this.#porter.log.error({ session, containerId, detail }, 'container cannot be stopped');
+    this.#porter.notices.raise(
+      'unstoppable',
+      session,
+      `the container ${containerId} of ${session} could not be stopped (${detail}); the session is blocked until the runtime says that it is gone: end it by hand`,
+    );
   }
 }

@@ -88,7 +88,7 @@ export class Sweep {
     for (const { session, container, one } of running) {
       const record = this.#porter.registry.findSession(session);
       if (record === undefined || record.quarantine !== null || one.inFlight !== null) continue;
-      const isSilent = await this.#hints.alone(session, async () => {
+      const look = async (): Promise<boolean> => {
         const facts = containerFacts(this.#porter, record, one, container);
         const lane = one.busyLooks > 0 ? 'slow' : 'normal';
         const outcome = await this.#porter.files.look(session, { nowMs: this.#porter.clock.now(), lane });
@@ -99,7 +99,9 @@ export class Sweep {
           nowMs: this.#porter.clock.now(),
           monotonicMs: this.#porter.clock.monotonic(),
         });
-      });
+      };
+      // What cannot be read at all is told of by its own look.
+      const isSilent = await this.#hints.alone(session, () => look().catch(() => false));
       if (!isSilent) continue;
       silent.add(session);
       // Who was stale in the last round already had its round of waiting.
@@ -142,7 +144,10 @@ export class Sweep {
     const slice = registry.slice(this.#driftAfter, settings.driftSlice);
     this.#driftAfter = slice.length < settings.driftSlice ? undefined : slice.at(-1)?.session;
     if (slice.length === 0) return [];
-    const signatures = await files.signatures(slice.map(({ session }) => session));
+    const signatures = await files.signatures(slice.map(({ session }) => session)).catch((err: unknown) => {
+      this.#porter.log.error({ err }, 'signatures could not be read');
+      return slice.map(({ signature }) => signature);
+    });
     return slice.flatMap(({ session, signature }, index) =>
       (signatures[index] ?? null) === signature ? [] : [session],
     );
@@ -155,6 +160,7 @@ export class Sweep {
       for (const one of queue) {
         // Its end is a hint; a slow engine must not hold up the others.
         if ((this.#porter.fleet.find(one)?.inFlight ?? null) !== null) continue;
+        if (this.#porter.isStopping()) return;
         try {
           await this.#hints.alone(one, () => this.#look(one, pass));
         } catch (err) {

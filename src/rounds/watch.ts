@@ -36,7 +36,9 @@ export class Watch {
     const signatures = await this.#porter.files.signatures(running.map(({ session }) => session));
     for (const [index, { session, one }] of running.entries()) {
       const signature = signatures[index] ?? null;
-      if (signature !== one.signature && one.busySinceMs === null && !one.blocked) this.#porter.hint(session);
+      if (signature === one.signature || signature === one.watched || one.busySinceMs !== null || one.blocked) continue;
+      one.watched = signature;
+      this.#porter.hint(session);
     }
   }
 

@@ -191,6 +191,10 @@ export class FakeRuntime implements Runtime {
     if (one === undefined) {
       return { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
     }
+    if (one.container.state === 'created') {
+      this.#engine.byName.delete(one.container.name);
+      return { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
+    }
     if (one.end === undefined) throw new NightporterError('refused', `container ${id} still runs`);
     this.#engine.byName.delete(one.container.name);
     return { ...one.end, output: tail(one.output, OUTPUT_LIMIT_BYTES) };

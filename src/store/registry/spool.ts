@@ -8,6 +8,9 @@ import type { Connection } from './connection.js';
 type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'unspool'>;
 type AcceptAllResult = ReturnType<Registry['acceptAll']>;
 
+/** Of the contents that are read at a time, one message aside. */
+const SPOOLED_MAX_CHARS = 8 * 1024 * 1024;
+
 export function spool(connection: Connection): Spool {
   const selectHash = connection.prepare('SELECT content_hash FROM accepted WHERE session = ? AND id = ?');
   const selectStatus = connection.prepare('SELECT status FROM sessions WHERE address = ?');
@@ -65,7 +68,7 @@ export function spool(connection: Connection): Spool {
     accept: (message) => connection.write(() => place(message)),
     acceptAll: (messages) => placeAll(connection, messages, place),
 
-    spooled: (session, limit) => connection.read(() => select.all(session, limit).map(messageOf)),
+    spooled: (session, limit) => connection.read(() => upTo(select.iterate(session, limit))),
 
     unspool: (session, messages) => {
       connection.write(() => {
@@ -81,6 +84,19 @@ export function spool(connection: Connection): Spool {
       });
     },
   };
+}
+
+/** The first messages, and no more of them than a file worker can take in one call. */
+function upTo(rows: Iterable<unknown>): readonly NewMessage[] {
+  const messages: NewMessage[] = [];
+  let chars = 0;
+  for (const row of rows) {
+    const message = messageOf(row);
+    if (messages.length > 0 && chars + message.content.length > SPOOLED_MAX_CHARS) break;
+    chars += message.content.length;
+    messages.push(message);
+  }
+  return messages;
 }
 
 /** Carries the answer out of a transaction that is rolled back. */

@@ -158,3 +158,18 @@ test('kill -9 in the middle of accepting loses nothing that was reported as acce
     registry.close();
   }
 });
+
+test('large messages leave the spool a few at a time, in order and each of them', () => {
+  const registry = openedRegistry();
+  const content = JSON.stringify({ text: 'x'.repeat(3 * 1024 * 1024) });
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  for (const id of ids) registry.accept(incoming('demo/first', id, { content }));
+  const taken: string[][] = [];
+  for (;;) {
+    const batch = registry.spooled(address('demo/first'), 500).map((message) => message.id);
+    if (batch.length === 0) break;
+    taken.push(batch);
+    registry.unspool(address('demo/first'), batch);
+  }
+  expect(taken).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
+});

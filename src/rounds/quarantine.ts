@@ -1,0 +1,13 @@
+import type { SessionAddress } from '../protocol/address.js';
+import type { Porter } from './porter.js';
+
+/** Its files cannot be trusted: nothing of the session is read until an operator releases it. */
+export function quarantine(porter: Porter, session: SessionAddress, file: string, detail: string): void {
+  porter.registry.setQuarantine(session, { file, detail, sinceMs: porter.clock.now() });
+  porter.notices.raise(
+    'quarantined',
+    session,
+    `session ${session} is quarantined: ${file}: ${detail}; nothing of it is read any more. Remove what does not belong there, then "nightporter session release ${session}"`,
+  );
+  porter.log.warn({ session, file, detail }, 'session quarantined');
+}
