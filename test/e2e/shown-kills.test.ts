@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { requireContainer } from '../support/containers-view.js';
-import { describeOnBoth, PATIENCE_MS } from '../support/daemon.js';
+import { describeOnBoth, describeOnDocker, PATIENCE_MS } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
 
 const TEST_MS = 4 * PATIENCE_MS;
@@ -27,6 +27,8 @@ await describeOnBoth('kill -9', ({ runtime, open }) => {
       expect(first).toMatchObject(runtime === 'process' ? { signal: 'SIGKILL' } : { exit_code: 137 });
       expect(second).toMatchObject({ epoch: 2, stopped_at: null });
       expect((second?.begun_at ?? 0) - (first?.stopped_at ?? 0)).toBeGreaterThanOrEqual(backoffMs - 50);
+      // Of the first one nothing is left, its program included.
+      expect((await daemon.containers.running()).map(({ epoch }) => epoch)).toEqual([2]);
       expect((await daemon.status()).messages).toMatchObject({ completed: 1, failed: 0, processing: 0 });
     },
     TEST_MS,
@@ -107,6 +109,41 @@ await describeOnBoth('kill -9', ({ runtime, open }) => {
       const [state] = await daemon.untilEnded('demo/slow', [id]);
       expect(state).toMatchObject({ status: 'completed', tries: 1 });
       expect(await daemon.texts('demo/slow')).toEqual(['answered by 2']);
+    },
+    TEST_MS,
+  );
+});
+
+await describeOnDocker('docker rm -f', ({ engine, open }) => {
+  it(
+    'F7, F22: of a container in mid-turn, without and with a daemon that watches: settled, answered by the next one',
+    async () => {
+      const daemon = open({ settings: { BACKOFF_BASE_MS: 50 } });
+      await daemon.start();
+      await daemon.createScript('demo/slow', 'sleep 3; echo answered by $NIGHTPORTER_EPOCH');
+      const id = await daemon.send('demo/slow', 'hello');
+      await daemon.untilClaimed('demo/slow');
+      const first = await requireContainer(daemon.containers, 'demo/slow');
+
+      await engine.docker.getContainer(first.id).remove({ force: true });
+      const second = await eventually(
+        'a second incarnation that has claimed',
+        async () => (await daemon.containers.running()).find(({ epoch }) => epoch === 2),
+        { timeoutMs: PATIENCE_MS },
+      );
+      await daemon.untilClaimed('demo/slow');
+      await daemon.end('SIGKILL');
+      await engine.docker.getContainer(second.id).remove({ force: true });
+      await daemon.start();
+
+      await daemon.untilEnded('demo/slow', [id]);
+      expect(daemon.message('demo/slow', id)).toMatchObject({ status: 'completed', tries: 2 });
+      expect(await daemon.texts('demo/slow')).toEqual(['answered by 3']);
+      expect(daemon.incarnations('demo/slow').map(({ epoch, fruitless }) => [epoch, fruitless])).toEqual([
+        [1, 0],
+        [2, 0],
+        [3, null],
+      ]);
     },
     TEST_MS,
   );
