@@ -86,8 +86,8 @@ export interface Registry {
   ): void;
   /** Seen to have claimed: it is not a fruitless start. */
   markClaimed(session: SessionAddress, epoch: Epoch): void;
-  /** Why the host is about to stop it; written before the stop. */
-  markStopping(session: SessionAddress, epoch: Epoch, reason: StopReason): void;
+  /** Why the host is about to stop it; written before the stop. null: it was not stopped after all. */
+  markStopping(session: SessionAddress, epoch: Epoch, reason: StopReason | null): void;
   endIncarnation(session: SessionAddress, epoch: Epoch, end: IncarnationEnd): void;
   findIncarnation(session: SessionAddress, epoch: Epoch): IncarnationRecord | undefined;
   /** Newest first. */

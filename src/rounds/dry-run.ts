@@ -41,7 +41,13 @@ export async function dryRun(porter: Porter, options: { readonly everySession: b
     for (const action of planned.actions) {
       if (action.kind === 'wake') {
         const { dueSinceMs, reason } = action;
-        waiting.push({ session: record.address, group: record.group, dueSinceMs, reason });
+        waiting.push({
+          session: record.address,
+          group: record.group,
+          dueSinceMs,
+          reason,
+          absentSinceMonotonicMs: null,
+        });
       } else if (isChange(action)) actions.push(describeAction(record.address, action));
     }
     if (planned.spooled > 0) {

@@ -74,7 +74,13 @@ export class Executor {
         return;
       case 'wake':
         this.#room.request(
-          { session, group: record.group, dueSinceMs: action.dueSinceMs, reason: action.reason },
+          {
+            session,
+            group: record.group,
+            dueSinceMs: action.dueSinceMs,
+            reason: action.reason,
+            absentSinceMonotonicMs: one.absentSinceMonotonicMs,
+          },
           pass,
         );
         return;

@@ -177,7 +177,18 @@ async function readFiles(
 ): Promise<FilesOutcome<FilesLook> | undefined> {
   if (record.quarantine !== null) return undefined;
   const lane = one.busyLooks > 0 ? 'slow' : 'normal';
-  return porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone });
+  try {
+    return await porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone });
+  } catch (err) {
+    if (!isForbidden(err)) throw err;
+    return { kind: 'busy', file: 'session files', detail: err.message };
+  }
+}
+
+/** A container can take away the right to read what is its own: that is a lock like any other. */
+function isForbidden(err: unknown): err is Error {
+  if (!(err instanceof Error) || !(err.cause instanceof Error) || !('code' in err.cause)) return false;
+  return err.cause.code === 'EACCES' || err.cause.code === 'EPERM';
 }
 
 /** A claim of this incarnation was seen: it is no fruitless start, whatever comes. */

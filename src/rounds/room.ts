@@ -9,6 +9,8 @@ export interface Waiting {
   readonly group: GroupName;
   readonly dueSinceMs: number;
   readonly reason: 'due' | 'probe';
+  /** Monotonic time at which the runtime, asked by name, had no container of it; null: it was not asked. */
+  readonly absentSinceMonotonicMs: number | null;
 }
 
 /** Sessions that wait for a place, and who gets the next one. */
@@ -40,7 +42,11 @@ export class Room {
 
   /** Starts whom there is room for; asks idle containers for their places where there is none. */
   dispatch(): void {
-    if (this.#waiting.size === 0 || this.#porter.gate.isDown) return;
+    if (this.#waiting.size === 0) {
+      for (const [, one] of this.#porter.fleet.entries()) one.yieldWanted = false;
+      return;
+    }
+    if (this.#porter.gate.isDown) return;
     if (this.#porter.isDraining() || this.#porter.isStopping()) return;
     const { fleet, clock, settings } = this.#porter;
     const monotonicMs = clock.monotonic();
@@ -71,7 +77,7 @@ export class Room {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return;
     this.#waiting.delete(session);
-    const begun = this.#starts.start(session, waiting.reason, () => {
+    const begun = this.#starts.start(waiting, () => {
       this.dispatch();
     });
     if (!begun) return;

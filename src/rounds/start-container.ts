@@ -14,6 +14,7 @@ import { filesObservation, inspectSession, sessionObservation } from './observe.
 import type { Porter } from './porter.js';
 import type { Preparation } from './preparation.js';
 import { quarantine } from './quarantine.js';
+import type { Waiting } from './room.js';
 
 /** Failing wakes are told of at this one, and then at every tenth. */
 const TELL_AT = 3;
@@ -36,7 +37,8 @@ export class Starts {
    * Begins a start and answers true, unless one is in flight or a container is there. Its end is a hint, or an alarm
    * where it would only fail again; `ended`: its place may be free again.
    */
-  start(session: SessionAddress, reason: 'due' | 'probe', ended: () => void): boolean {
+  start(waiting: Waiting, ended: () => void): boolean {
+    const { session } = waiting;
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
     const waitMs = this.#waitsForMs(session);
@@ -48,7 +50,7 @@ export class Starts {
     this.#porter.operations.run('start', async () => {
       const { faults } = this.#porter;
       try {
-        const isDone = await this.#porter.alone(session, () => this.#wake(session, one, reason));
+        const isDone = await this.#porter.alone(session, () => this.#wake(waiting, one));
         setInFlight(one, null);
         if (isDone) this.#porter.hint(session);
         else faults.postponed('start', session);
@@ -62,13 +64,13 @@ export class Starts {
   }
 
   /** False: the files were not ready, or the wake is not wanted any more. */
-  async #wake(session: SessionAddress, one: Supervised, reason: 'due' | 'probe'): Promise<boolean> {
+  async #wake(waiting: Waiting, one: Supervised): Promise<boolean> {
+    const { session, reason } = waiting;
     const { registry, clock } = this.#porter;
     const record = registry.findSession(session);
     if (record === undefined || this.#porter.isStopping()) return true;
     const nowMs = clock.now();
-    const found = isKnownAbsent(one, clock.monotonic()) ? null : await inspectSession(this.#porter, record);
-    one.absentSinceMonotonicMs = null;
+    const found = isKnownAbsent(waiting, clock.monotonic()) ? null : await inspectSession(this.#porter, record);
     if (found !== null) {
       if (found !== 'unknown') one.container = found;
       return true;
@@ -172,8 +174,7 @@ export class Starts {
 }
 
 /** The look that asked for this start has just found none; the runtime itself refuses a second one of the name. */
-function isKnownAbsent(one: Supervised, monotonicMs: number): boolean {
-  const sinceMs = one.absentSinceMonotonicMs;
+function isKnownAbsent({ absentSinceMonotonicMs: sinceMs }: Waiting, monotonicMs: number): boolean {
   return sinceMs !== null && monotonicMs - sinceMs <= ABSENCE_HOLDS_MS;
 }
 

@@ -39,8 +39,9 @@ export class Stops {
     operations.run('stop', async () => {
       try {
         const result = await gate.call((runtime) => runtime.stop(container.id, graceMs));
+        if (result?.value.kind === 'gone') notices.settle('unstoppable', session);
+        else if (isHostReason(reason)) this.#notStopped(session, container);
         if (result?.value.kind === 'still_running') this.#block(session, one, container, result.value.detail);
-        else if (result?.value.kind === 'gone') notices.settle('unstoppable', session);
       } catch (err) {
         this.#block(session, one, container, err instanceof Error ? err.message : String(err));
       } finally {
@@ -49,6 +50,12 @@ export class Stops {
       }
     });
     return Promise.resolve();
+  }
+
+  /** It goes on: what ends it later is not the host, and is not free. */
+  #notStopped(session: SessionAddress, { epoch }: Container): void {
+    const { registry } = this.#porter;
+    if (registry.findIncarnation(session, epoch)?.stoppedAtMs === null) registry.markStopping(session, epoch, null);
   }
 
   #block(session: SessionAddress, one: Supervised, { id: containerId }: Container, detail: string): void {

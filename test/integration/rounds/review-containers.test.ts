@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { epochOf } from '../../../src/protocol/address.js';
 import { DiskFull } from '../../../src/protocol/errors.js';
@@ -98,6 +99,85 @@ describe('stops', () => {
     await p.rounds.tick();
     await rest();
     expect(p.notices()).toContain('unstoppable g/a');
+  });
+});
+
+describe('ends that others bring about', () => {
+  it('a stop that the engine did not carry out excuses no later crash', async () => {
+    const p = open();
+    await idle(p, 'g/a');
+    p.clock.advance(IDLE);
+    p.runtime.failNext('stop');
+    await p.rounds.tick();
+    // It works again before the engine is back.
+    p.send('g/a', 'm2');
+    await rest();
+    p.ack('g/a', 'm2', 'processing');
+    await p.pass(1_000);
+    expect(p.running()).toEqual(['g/a']);
+    p.runtime.exit(session('g/a'), { exitCode: 1 });
+    await p.look('g/a');
+    expect(p.message('g/a', 'm2')).toMatchObject({ tries: 1 });
+  });
+
+  it('a container that somebody removed by hand is a turn that did not end', async () => {
+    const p = open();
+    p.send('g/a', 'm1');
+    await p.round();
+    p.ack('g/a', 'm1', 'processing');
+    await p.runtime.remove(p.runtime.running(session('g/a'))?.id ?? ('' as never));
+    await p.round();
+    expect(p.message('g/a', 'm1')).toMatchObject({ tries: 1, status: 'pending' });
+    await p.pass(5_000);
+    expect(p.epoch('g/a')).toBe(2);
+  });
+
+  it('nobody gives up its place any more when nobody waits for it', async () => {
+    const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 1 } });
+    await idle(p, 'g/a');
+    const holder = new Database(p.paths('g/a').outbound);
+    holder.exec('BEGIN EXCLUSIVE');
+    try {
+      p.send('g/b', 'm1');
+      await p.look('g/b');
+      p.registry.setStatus(session('g/b'), 'suspended', p.clock.now(), null);
+      await p.look('g/b');
+    } finally {
+      holder.close();
+    }
+    await p.pass(5_000);
+    expect(p.running()).toEqual(['g/a']);
+  });
+
+  it('a closed session keeps its container until the turn ends, then has none and costs nothing', async () => {
+    const p = open();
+    p.send('g/a', 'm1');
+    await p.round();
+    p.ack('g/a', 'm1', 'processing');
+    await p.look('g/a');
+    p.registry.setStatus(session('g/a'), 'closed', p.clock.now(), 'operator');
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    p.ack('g/a', 'm1', 'completed');
+    await p.look('g/a');
+    expect(p.running()).toEqual([]);
+    await p.round();
+    expect((await p.round()).swept).toBe(0);
+    expect(p.message('g/a', 'm1')).toMatchObject({ status: 'completed' });
+  });
+
+  it('a drain ends although the engine hangs', async () => {
+    const p = open({ settings: { DRAIN_TIMEOUT_MS: 10_000 } });
+    p.send('g/a', 'm1');
+    await p.round();
+    p.ack('g/a', 'm1', 'processing');
+    p.runtime.engine('down');
+    let isDone = false;
+    void p.rounds.drain().then(() => {
+      isDone = true;
+    });
+    await p.until('it ends', () => isDone);
+    expect(p.runtime.containers()).toHaveLength(1);
   });
 });
 

@@ -165,6 +165,23 @@ describe('looks that fail', () => {
     expect(looks.calls).toBeLessThan(4);
   });
 
+  it('F13: a container that takes away the right to read its files is stopped like one that locks them', async () => {
+    const p = open({ settings: { START_GRACE_MS: 0 } });
+    p.send('g/a', 'm1');
+    await p.round();
+    broken(p.files, 'look', () =>
+      p.running().length === 0
+        ? undefined
+        : new NightporterError('failed', 'look g/a failed', { cause: Object.assign(new Error(), { code: 'EACCES' }) }),
+    );
+    p.rounds.hint(session('g/a'));
+    await rest();
+    for (let second = 0; second < 29; second += 1) await p.pass(1_000);
+    expect(p.running()).toEqual(['g/a']);
+    await p.pass(10_000);
+    expect(p.registry.incarnations(session('g/a'), 9).at(-1)).toMatchObject({ stopReason: 'locked' });
+  });
+
   it('a file that is locked for long by somebody else than a container is told, until it is free', async () => {
     const p = open();
     p.send('g/a', 'm1');
