@@ -114,7 +114,7 @@ function fresh(): Supervised {
 }
 
 export function setInFlight(one: Supervised, inFlight: Supervised['inFlight']): void {
-  Object.assign(one, { inFlight, generation: one.generation + 1 });
+  Object.assign(one, { inFlight, generation: one.generation + 1, absentSinceMonotonicMs: null });
 }
 
 /** A paused container holds its place and its files like a running one. */
