@@ -2,6 +2,7 @@ import { guardAfterEnd, isFruitless } from '../core/guard.js';
 import type { GuardState } from '../core/guard.js';
 import { isHostReason } from '../core/reasons.js';
 import { isAtOrAfter } from '../protocol/times.js';
+import type { Incarnation } from '../core/claims.js';
 import type { FilesFacts } from '../core/facts.js';
 import type { IncarnationEnd, IncarnationRecord, SessionRecord } from '../ports/registry.js';
 import type { Container, ContainerEnd } from '../ports/runtime.js';
@@ -93,14 +94,17 @@ function tellHeld(porter: Porter, record: SessionRecord, reason: string | null):
   );
 }
 
+/** Whether the newest ack is of this incarnation. A short turn's is seen only when it has ended. */
+export function hasAckOf({ newestAck: ack }: FilesFacts, { epoch, startedAtMs }: Incarnation): boolean {
+  if (ack === null) return false;
+  return ack.incarnation === null ? isAtOrAfter(ack.statusChanged, startedAtMs) : ack.incarnation === epoch;
+}
+
 function judgeable(open: IncarnationRecord, facts: FilesFacts | undefined): Parameters<typeof isFruitless>[0] {
-  const ack = facts?.newestAck ?? null;
-  const startMs = open.startedAtMs ?? open.begunAtMs;
+  const startedAtMs = open.startedAtMs ?? open.begunAtMs;
   return {
     claimed: open.claimed,
-    sawAckOfIncarnation:
-      ack !== null &&
-      (ack.incarnation === null ? isAtOrAfter(ack.statusChanged, startMs) : ack.incarnation === open.epoch),
+    sawAckOfIncarnation: facts !== undefined && hasAckOf(facts, { epoch: open.epoch, startedAtMs }),
     answered: facts !== undefined && facts.answers.mark > open.answersMark,
     stopReason: open.stopReason,
   };
