@@ -138,6 +138,7 @@ await describeOnDocker('an engine in trouble', ({ engine, open }) => {
       const daemon = open({ env: { DOCKER_HOST: address.url }, settings: { RUNNER_BASE_IMAGE: 'no-such-base:local' } });
       await daemon.start();
       const id = await daemon.send('demo/first', 'hello');
+      await eventually('it is in its file', () => daemon.message('demo/first', id) !== undefined);
 
       const status = await daemon.statusWhen('it is told', ({ notices }) => notices.length > 0);
 
