@@ -26,6 +26,8 @@ export const PACKAGE_ROOT = findRoot();
 const COMPILED = `${PACKAGE_ROOT}dist/`;
 /** As whom containers run under a root daemon. */
 const OUT_OWNER = { uid: CONTAINER_UID, gid: CONTAINER_GID };
+/** How long an end waits for what the runtime still does in the background. */
+const RUNTIME_CLOSE_MS = 5_000;
 const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
 
 export interface Places {
@@ -109,6 +111,14 @@ export async function openRuntime(
   });
 }
 
+async function atMost(limitMs: number, work: Promise<void>): Promise<void> {
+  let cancel = (): void => undefined;
+  const late = new Promise<void>((resolve) => {
+    cancel = systemClock.after(limitMs, resolve);
+  });
+  await Promise.race([work, late]).finally(cancel);
+}
+
 export interface Assembled {
   readonly rounds: PorterRounds;
   readonly desk: Desk;
@@ -154,7 +164,8 @@ export async function assemble(
     async close() {
       await rounds.stop();
       await files.close();
-      await runtime.close();
+      // Removals in the background are taken up by the next start: an engine that hangs must not hold up the end.
+      await atMost(RUNTIME_CLOSE_MS, runtime.close());
     },
   };
 }
