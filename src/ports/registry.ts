@@ -52,6 +52,8 @@ export interface Registry {
    * any status with unfinished claims. Those without a due time first, then the longest due.
    */
   dueSessions(nowMs: number, limit: number): readonly SessionAddress[];
+  /** All of them, page by page in this order: others may have their turn in between. One that changes may come twice. */
+  eachDue(nowMs: number): Iterable<readonly SessionAddress[]>;
   /** Active, not quarantined sessions with `afterMs` < `nextDueAtMs` <= `untilMs`; by due time. */
   dueBetween(afterMs: number, untilMs: number, limit: number): readonly SessionAddress[];
   /** The earliest `nextDueAtMs` after now of an active, not quarantined session. */

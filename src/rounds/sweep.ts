@@ -8,7 +8,6 @@ import type { Pass, Porter } from './porter.js';
 import { reconcile } from './reconcile.js';
 import type { Room } from './room.js';
 
-const MOST_DUE = 100_000;
 /** Looks begun side by side; the file workers are the real limit. */
 const SIDE_BY_SIDE = 16;
 
@@ -129,8 +128,9 @@ export class Sweep {
     const { registry, fleet, clock } = this.#porter;
     const sessions = new Set<SessionAddress>(fleet.sessions());
     for (const open of registry.openIncarnations()) sessions.add(open.session);
-    for (const session of registry.dueSessions(clock.now(), MOST_DUE)) {
-      if (!this.#room.isWaiting(session)) sessions.add(session);
+    for (const page of registry.eachDue(clock.now())) {
+      for (const session of page) if (!this.#room.isWaiting(session)) sessions.add(session);
+      await othersTurn();
     }
     if (options.everySession) {
       for (const record of registry.eachSession()) if (record.status !== 'closed') sessions.add(record.address);
@@ -171,4 +171,9 @@ export class Sweep {
     };
     await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
   }
+}
+
+/** Lets the event loop turn: a round over many sessions must not hold up whoever sends a message. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -3,27 +3,30 @@ import type { Registry } from '../../ports/registry.js';
 import type { SessionAddress } from '../../protocol/address.js';
 import type { Connection } from './connection.js';
 
-type Due = Pick<Registry, 'dueSessions' | 'dueBetween' | 'nextDueAfter' | 'slice' | 'totals'>;
+type Due = Pick<Registry, 'dueSessions' | 'eachDue' | 'dueBetween' | 'nextDueAfter' | 'slice' | 'totals'>;
 
 /**
  * Each branch is read in the order of a partial index of its own, as far as the limit; NULL comes first there, and is
- * 0 in the union.
+ * 0 in the union. Only what comes after @afterAt and @afterAddress, the end of the page before.
  */
 export const DUE_SESSIONS = `
 SELECT address, min(at) AS at FROM (
   SELECT * FROM (
     SELECT address, next_due_at AS at FROM sessions
     WHERE status = 'active' AND quarantined_at IS NULL AND next_due_at IS NOT NULL AND next_due_at <= @now
+      AND (next_due_at, address) > (@afterAt, @afterAddress)
     ORDER BY next_due_at, address LIMIT @limit)
   UNION ALL
   SELECT * FROM (
     SELECT address, coalesce(next_due_at, 0) AS at FROM sessions
     WHERE processing > 0 AND quarantined_at IS NULL
+      AND (coalesce(next_due_at, 0), address) > (@afterAt, @afterAddress)
     ORDER BY next_due_at, address LIMIT @limit)
   UNION ALL
   SELECT * FROM (
     SELECT address, min(coalesce(next_due_at, 0), @now) AS at FROM sessions
     WHERE spooled > 0 AND status <> 'closed' AND quarantined_at IS NULL
+      AND (min(coalesce(next_due_at, 0), @now), address) > (@afterAt, @afterAddress)
     ORDER BY next_due_at, address LIMIT @limit)
 ) GROUP BY address ORDER BY 2, address LIMIT @limit`;
 
@@ -48,8 +51,25 @@ export function due(connection: Connection): Due {
   );
   const selectTotals = connection.prepare(TOTALS);
 
+  const page = (nowMs: number, limit: number, after: DueRow): readonly DueRow[] =>
+    connection.read(() => {
+      const mark = { afterAt: after.atMs, afterAddress: after.session };
+      return selectDue.all({ now: nowMs, limit, ...mark }).map(dueRowOf);
+    });
+
+  function* eachDue(nowMs: number): Generator<readonly SessionAddress[]> {
+    let after: DueRow | undefined = BEFORE_ALL;
+    while (after !== undefined) {
+      // By pages: an open cursor would forbid every write on this connection.
+      const rows = page(nowMs, PAGE_ROWS, after);
+      yield rows.map(({ session }) => session);
+      after = rows.length < PAGE_ROWS ? undefined : rows.at(-1);
+    }
+  }
+
   return {
-    dueSessions: (nowMs, limit) => connection.read(() => selectDue.all({ now: nowMs, limit }).map(addressOf)),
+    dueSessions: (nowMs, limit) => page(nowMs, limit, BEFORE_ALL).map(({ session }) => session),
+    eachDue,
 
     dueBetween: (afterMs, untilMs, limit) =>
       connection.read(() => selectBetween.all({ after: afterMs, until: untilMs, limit }).map(addressOf)),
@@ -90,6 +110,20 @@ export function due(connection: Connection): Due {
         };
       }),
   };
+}
+
+interface DueRow {
+  readonly session: SessionAddress;
+  readonly atMs: number;
+}
+
+const BEFORE_ALL: DueRow = { session: '' as SessionAddress, atMs: -1 };
+/** A few milliseconds. */
+const PAGE_ROWS = 1_000;
+
+function dueRowOf(row: unknown): DueRow {
+  const cells = new RowReader('sessions', row);
+  return { session: cells.address('address').address, atMs: cells.integer('at') };
 }
 
 function addressOf(row: unknown): SessionAddress {

@@ -126,6 +126,9 @@ test('with 100,000 sessions no question of the round reads them all', () => {
   expect(accepted).toBe(100_000);
   expect(registry.totals()).toMatchObject({ sessions: { active: 100_000 }, messages: { spooled: 100_000 } });
   expect(registry.dueSessions(999_999, 3)).toEqual(['g0/s0', 'g1/s1', 'g2/s2']);
+  const pages = [...registry.eachDue(999_999)];
+  expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(1_000);
+  expect(pages.flat()).toEqual(registry.dueSessions(999_999, 200_000));
 
   const db = new Database(join(dataDir, 'registry.db'), { readonly: true });
   onTestFinished(() => {
@@ -137,7 +140,7 @@ test('with 100,000 sessions no question of the round reads them all', () => {
       .filter((detail) => /\b(sessions|guards)\b/.test(detail));
   const partial = /USING (COVERING )?INDEX (sessions_due|sessions_claimed|sessions_spooled|guards_held)\b/;
   const questions = [
-    plan(DUE_SESSIONS, { now: NOW, limit: 10 }),
+    plan(DUE_SESSIONS, { now: NOW, limit: 10, afterAt: -1, afterAddress: '' }),
     plan(DUE_BETWEEN, { after: 0, until: NOW, limit: 10 }),
     plan(NEXT_DUE_AFTER.replace('?', '@now'), { now: NOW }),
     plan(TOTALS, {}),
