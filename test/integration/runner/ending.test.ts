@@ -111,7 +111,9 @@ describe('the end of the runner', () => {
 
   it('takes the program along when it is killed, grandchildren too', async () => {
     session.enqueue({ id: 'm' });
-    const runner = session.start({ command: script('sleep 300 & echo $! > child; echo $$ > pid; echo begun >&2; wait') });
+    const runner = session.start({
+      command: script('sleep 300 & echo $! > child; echo $$ > pid; echo begun >&2; wait'),
+    });
     const pid = await pidIn('pid');
     const child = await pidIn('child');
     // What it says has reached the runner, which therefore has it on its leash.
