@@ -42,5 +42,5 @@ function statText(path: string): string {
     return '?'; // its folder is no folder: the look will say so
   }
   if (stats === undefined) return '-';
-  return [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].map((value) => value.toString(36)).join('.');
+  return `${stats.ino}.${stats.size}.${stats.mtimeNs}.${stats.ctimeNs}`;
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { built } from '../../support/built.js';
@@ -63,6 +64,7 @@ describe('the file workers', () => {
     process.kill(pid, 'SIGSTOP');
     const own = fixture.look();
     const queued = fixture.files.create(address('queued/a'));
+    await setImmediate(); // Both calls are on their way by then; one sent to a dying child ends otherwise.
     process.kill(pid, 'SIGBUS');
     process.kill(pid, 'SIGCONT');
     expect(await own).toMatchObject({ kind: 'busy', detail: expect.stringContaining('SIGBUS') as string });
