@@ -35,7 +35,7 @@ export function recordEnd(
   const fruitless = !lostByEngine && isFruitless(judgeable(open, facts));
   const known = end ?? UNKNOWN_END;
   const ended: IncarnationEnd = {
-    stoppedAtMs: porter.clock.now(),
+    stoppedAtMs: stoppedAt(porter, open, known),
     exitCode: known.exitCode,
     signal: known.signal,
     oomKilled: known.oomKilled,
@@ -61,6 +61,12 @@ export function recordEnd(
     },
     'container ended',
   );
+}
+
+/** As the runtime tells it, where that can be: between the start and now. */
+function stoppedAt(porter: Porter, open: IncarnationRecord, end: ContainerEnd): number {
+  const nowMs = porter.clock.now();
+  return Math.min(nowMs, Math.max(open.startedAtMs ?? nowMs, end.finishedAtMs ?? nowMs));
 }
 
 /** Carries an end over to the guard; a session that becomes held is told of once. */

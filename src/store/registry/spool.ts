@@ -33,6 +33,9 @@ export function spool(connection: Connection): Spool {
     'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
   );
 
+  // Until the next look has counted, they are pending: what was accepted never disappears from the totals.
+  const countDelivered = connection.prepare('UPDATE sessions SET pending = pending + ? WHERE address = ?');
+
   /** `new`: there is no such session yet. */
   const findPlace = ({ session, message }: AcceptedMessage, hash: Buffer): AcceptResult | 'known' | 'new' => {
     const stored = selectHash.get(session, message.id);
@@ -73,12 +76,15 @@ export function spool(connection: Connection): Spool {
     unspool: (session, messages) => {
       connection.write(() => {
         let dueAtMs = Infinity;
+        let delivered = 0;
         for (const id of messages) {
           const row = remove.get(session, id);
           if (row === undefined) continue;
+          delivered += 1;
           const cells = new RowReader('spool', row);
           if (cells.flag('trigger')) dueAtMs = Math.min(dueAtMs, cells.integer('due_at'));
         }
+        if (delivered > 0) countDelivered.run(delivered, session);
         // A look from before the delivery may have found nothing due since these were accepted.
         if (dueAtMs !== Infinity) lower.run({ address: session, dueAt: dueAtMs });
       });

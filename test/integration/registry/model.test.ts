@@ -125,6 +125,8 @@ function apply(registry: Registry, model: Model, one: Exclude<Step, { readonly d
     const gone = registry.spooled(target, one.count).map((message) => message.id);
     registry.unspool(target, gone);
     expect(gone).toEqual(found.spool.splice(0, one.count));
+    // Pending until a look has counted.
+    found.counts = { ...found.counts, pending: found.counts.pending + gone.length };
   } else if (one.do === 'status') {
     registry.setStatus(target, one.status, 1, null);
     found.status = one.status;
