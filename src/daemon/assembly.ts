@@ -11,6 +11,7 @@ import type { Registry } from '../ports/registry.js';
 import type { Runtime } from '../ports/runtime.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import { NightporterError } from '../protocol/errors.js';
+import { LoopTurns } from '../protocol/loop-turns.js';
 import { PorterRounds } from '../rounds/rounds.js';
 import { chooseRuntime, thisMachine } from '../runtime/choose-runtime.js';
 import type { RuntimeKind } from '../runtime/choose-runtime.js';
@@ -28,6 +29,8 @@ const COMPILED = `${PACKAGE_ROOT}dist/`;
 const OUT_OWNER = { uid: CONTAINER_UID, gid: CONTAINER_GID };
 /** How long an end waits for what the runtime still does in the background. */
 const RUNTIME_CLOSE_MS = 5_000;
+/** Of this process: whoever starts another one waits for a turn. */
+const turns = new LoopTurns();
 const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
 
 export interface Places {
@@ -71,6 +74,7 @@ export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeK
     outboundMaxBytes: settings.outboundMaxBytes,
     outOwner: runtime === 'docker' && process.getuid?.() === 0 ? OUT_OWNER : undefined,
     log: log.child({ component: 'files' }),
+    turns,
   });
 }
 
@@ -90,6 +94,7 @@ export async function openRuntime(
       runnerEntry: RUNNER_ENTRY,
       nodePath: process.execPath,
       log: log.child({ component: 'process-runtime' }),
+      turns,
     });
   }
   const address = findEngineAddress(thisMachine());

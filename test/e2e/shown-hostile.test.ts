@@ -268,7 +268,7 @@ function shown({ longestBlockMs, runningOfItMs, longestSpawnMs, longestGapMs }: 
   const [block, ran, spawn, gap] = [longestBlockMs, runningOfItMs, longestSpawnMs, longestGapMs].map((ms) =>
     ms.toFixed(1),
   );
-  return `blocked ${String(block)} ms at most (running for ${String(ran)}); starts of processes ${String(spawn)} ms, all in all ${String(gap)} ms`;
+  return `blocked ${String(block)} ms at most (running for ${String(ran)}); of all passes, starts of processes ${String(spawn)} ms at most, all in all ${String(gap)} ms`;
 }
 
 /** What a daemon without work shows on this machine now. */

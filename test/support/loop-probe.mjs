@@ -1,7 +1,6 @@
 // Loaded into a daemon with `NODE_OPTIONS=--import`: measures how long its event loop was held up. On SIGUSR2 it writes
-// what it saw since the last time to the file named by NP_LOOP_PROBE. Two things are told apart because they are the
-// machine's: the time for which the kernel let the thread wait for a processor, and the time in spawn, which waits
-// until the kernel has given the child one and it has called exec.
+// what it saw since the last time to the file named by NP_LOOP_PROBE. The time for which the kernel let the thread wait
+// for a processor is the machine's and told apart; starts of processes count, and are shown besides.
 import { ChildProcess } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
@@ -36,7 +35,7 @@ function tick() {
   const now = performance.now();
   const [ran, waited] = times();
   const gapMs = now - last - INTERVAL_MS;
-  const blockMs = gapMs - (waited - lastWaited) - spawning;
+  const blockMs = gapMs - (waited - lastWaited);
   seen = {
     ticks: seen.ticks + 1,
     longestGapMs: Math.max(seen.longestGapMs, gapMs),

@@ -8,10 +8,11 @@ export interface LoopTimes {
   readonly ticks: number;
   /** Between two turns of the loop, the machine's own delays included. */
   readonly longestGapMs: number;
-  /** Without the time for which the kernel had the process wait for a processor, and without starts of processes. */
+  /** Without the time for which the kernel had the process wait for a processor. */
   readonly longestBlockMs: number;
   /** Of the longest block: the rest was spent waiting, for the disk as a rule. */
   readonly runningOfItMs: number;
+  /** In starts of other processes, between two turns of the loop. */
   readonly longestSpawnMs: number;
 }
 

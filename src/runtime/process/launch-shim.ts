@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { LoopTurns } from '../../protocol/loop-turns.js';
 import type { ShimAnswer, ShimOrder } from './container-files.js';
 import { identityOf, parseRecord } from './json-record.js';
 
@@ -29,17 +30,20 @@ const COMPLAINT_MAX_CHARS = 2048;
 export class ShimLauncher {
   readonly #nodePath: string;
   readonly #shimEntry: string;
+  readonly #turns: LoopTurns;
   #spare: WaitingShim | undefined;
   #refill: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(nodePath: string, shimEntry: string) {
+  constructor(nodePath: string, shimEntry: string, turns: LoopTurns) {
     this.#nodePath = nodePath;
     this.#shimEntry = shimEntry;
+    this.#turns = turns;
   }
 
   /** Has a shim waiting from now on, and a new one soon after every start. */
-  prepare(): void {
+  async prepare(): Promise<void> {
+    await this.#turns.next();
     if (this.#closed || this.#spare !== undefined) return;
     const spare = this.#spawn();
     this.#spare = spare;
@@ -50,8 +54,7 @@ export class ShimLauncher {
 
   /** When `signal` aborts the shim is killed. */
   async launch(order: ShimOrder, signal: AbortSignal): Promise<LaunchedShim> {
-    const shim = this.#spare ?? this.#spawn();
-    this.#spare = undefined;
+    const shim = this.#takeSpare() ?? (await this.#spawnInTurn());
     const kill = (): void => {
       shim.process.kill('SIGKILL');
     };
@@ -63,7 +66,7 @@ export class ShimLauncher {
       signal.removeEventListener('abort', kill);
       this.#refill ??= setTimeout(() => {
         this.#refill = undefined;
-        this.prepare();
+        void this.prepare();
       }, REFILL_MS).unref();
     }
   }
@@ -73,6 +76,18 @@ export class ShimLauncher {
     clearTimeout(this.#refill);
     this.#spare?.process.kill('SIGKILL');
     this.#spare = undefined;
+  }
+
+  #takeSpare(): WaitingShim | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare;
+  }
+
+  /** A start holds the event loop for milliseconds: never two in one turn of it. */
+  async #spawnInTurn(): Promise<WaitingShim> {
+    await this.#turns.next();
+    return this.#spawn();
   }
 
   /** Nothing of the daemon's environment; its pipes matter only until it has answered. */

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NightporterError, RuntimeUnavailable } from '../../protocol/errors.js';
+import { LoopTurns } from '../../protocol/loop-turns.js';
 import type {
   Container,
   ContainerEnd,
@@ -43,6 +44,8 @@ export interface ProcessRuntimeOptions {
   /** For every call; a stop has its grace on top. */
   readonly deadlineMs: number;
   readonly log: Pick<Logger, 'warn'>;
+  /** Shared with whoever else starts processes; default: its own. */
+  readonly turns?: LoopTurns;
 }
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
@@ -67,7 +70,7 @@ export class ProcessRuntime implements Runtime {
 
   constructor(options: ProcessRuntimeOptions) {
     this.#options = options;
-    this.#launcher = new ShimLauncher(options.nodePath, options.shimEntry);
+    this.#launcher = new ShimLauncher(options.nodePath, options.shimEntry, options.turns ?? new LoopTurns());
     this.#index = new RunIndex(options.dataDir, options.install);
     this.#finder = new ContainerFinder(this.#index, options.install, (entry) => this.#mayStart(entry));
   }
@@ -136,7 +139,7 @@ export class ProcessRuntime implements Runtime {
         if (await isMissing(path))
           throw new NightporterError('failed', `${what} ${path} is missing: build or install again`);
       }
-      this.#launcher.prepare();
+      void this.#launcher.prepare();
     });
   }
 

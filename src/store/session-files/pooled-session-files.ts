@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import type { SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
+import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type {
   CorruptFile,
@@ -31,6 +32,8 @@ export interface PooledSessionFilesOptions {
   /** Owner of what is made under out/; undefined: whoever runs the host. */
   readonly outOwner: Owner | undefined;
   readonly log?: WorkerLog;
+  /** Shared with whoever else starts processes; default: its own. */
+  readonly turns?: LoopTurns;
 }
 
 const SIGNATURES_PER_CALL = 500;
@@ -50,6 +53,7 @@ export class PooledSessionFiles implements SessionFiles {
       outboundMaxBytes: options.outboundMaxBytes,
       outOwner: options.outOwner,
     };
+    const turns = options.turns ?? new LoopTurns();
     const ledger = new WorkerLedger(settings.dataDir, options.log);
     const lane = (name: Lane, size: number): ChildPool =>
       new ChildPool({
@@ -59,6 +63,7 @@ export class PooledSessionFiles implements SessionFiles {
         argument: JSON.stringify(settings),
         deadlineMs: options.deadlineMs,
         ledger,
+        turns,
         log: options.log,
       });
     this.#lanes = { normal: lane('normal', options.workers), slow: lane('slow', 1) };

@@ -1,4 +1,5 @@
 import { NightporterError } from '../../protocol/errors.js';
+import type { LoopTurns } from '../../protocol/loop-turns.js';
 import { FileChild, type CallEnd, type ChildOptions } from './file-child.js';
 import type { WorkerLedger } from './ledger.js';
 
@@ -14,6 +15,8 @@ export interface PoolOptions extends ChildOptions {
   /** Children at most; they are started when there is work. */
   readonly size: number;
   readonly ledger: WorkerLedger;
+  /** Each child is started in a turn of its own: a start holds the event loop for milliseconds. */
+  readonly turns: LoopTurns;
   readonly log: WorkerLog | undefined;
 }
 
@@ -26,7 +29,7 @@ interface Task {
 
 interface Slot {
   readonly child: FileChild;
-  state: 'starting' | 'free' | 'working';
+  state: 'free' | 'working';
 }
 
 /** So many children in a row that do not even start are a fault of the installation. */
@@ -39,8 +42,12 @@ const MAX_FAILED_STARTS = 3;
  */
 export class ChildPool {
   readonly #options: PoolOptions;
+  /** Every process that is not gone. */
+  readonly #children = new Set<FileChild>();
+  /** The ones that take calls. */
   readonly #slots = new Set<Slot>();
   readonly #queue: Task[] = [];
+  #starting = 0;
   #failedStarts = 0;
   #closed = false;
 
@@ -64,9 +71,9 @@ export class ChildPool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const task of this.#queue.splice(0)) task.reject(closed());
-    const slots = [...this.#slots];
-    for (const { child } of slots) child.kill();
-    await Promise.all(slots.map((slot) => slot.child.gone));
+    const children = [...this.#children];
+    for (const child of children) child.kill();
+    await Promise.all(children.map((child) => child.gone));
     await this.#options.ledger.flush();
   }
 
@@ -77,8 +84,8 @@ export class ChildPool {
       if (task === undefined) return;
       void this.#work(slot, task);
     }
-    const starting = [...this.#slots].filter((slot) => slot.state === 'starting').length;
-    const wanted = Math.min(this.#options.size - this.#slots.size, this.#queue.length - starting);
+    const room = this.#options.size - this.#slots.size - this.#starting;
+    const wanted = Math.min(room, this.#queue.length - this.#starting);
     for (let count = 0; count < wanted; count += 1) void this.#start();
   }
 
@@ -103,24 +110,31 @@ export class ChildPool {
   }
 
   async #start(): Promise<void> {
-    const slot: Slot = { child: new FileChild(this.#options), state: 'starting' };
-    this.#slots.add(slot);
-    const { pid } = slot.child;
-    void slot.child.gone.then(() => {
-      this.#slots.delete(slot);
+    this.#starting += 1;
+    await this.#options.turns.next();
+    if (!this.#closed) await this.#startNow();
+    this.#starting -= 1;
+    this.#pump();
+  }
+
+  async #startNow(): Promise<void> {
+    const child = new FileChild(this.#options);
+    this.#children.add(child);
+    const { pid } = child;
+    void child.gone.then(() => {
+      this.#children.delete(child);
+      for (const slot of this.#slots) if (slot.child === child) this.#slots.delete(slot);
       if (pid !== undefined) void this.#options.ledger.remove(pid);
       this.#pump();
     });
     try {
       if (pid !== undefined) await this.#options.ledger.add(pid);
-      await slot.child.ready;
+      await child.ready;
       this.#failedStarts = 0;
-      slot.state = 'free';
+      this.#slots.add({ child, state: 'free' });
     } catch (error) {
-      this.#slots.delete(slot);
       this.#startFailed(error);
     }
-    this.#pump();
   }
 
   #startFailed(cause: unknown): void {
