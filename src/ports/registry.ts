@@ -14,6 +14,9 @@ export interface Registry {
   readonly install: InstallId;
   readonly readonly: boolean;
 
+  /** Makes one transaction of what `work` writes: all of it or nothing, one wait for the disk. */
+  together<T>(work: () => T): T;
+
   // --- sessions
   findSession(session: SessionAddress): SessionRecord | undefined;
   /** An existing address that differs only in case, if there is one. */

@@ -43,12 +43,14 @@ export function recordEnd(
     turnsCompleted: one.turns,
     fruitless,
   };
-  porter.registry.endIncarnation(record.address, record.epoch, ended);
-  porter.notices.settle('unstoppable', record.address);
+  const hostCaused = lostByEngine || (open.stopReason !== null && isHostReason(open.stopReason));
+  porter.registry.together(() => {
+    porter.registry.endIncarnation(record.address, record.epoch, ended);
+    porter.notices.settle('unstoppable', record.address);
+    applyGuard(porter, record, { fruitless, oomKilled: known.oomKilled, hostCaused });
+  });
   one.turns = 0;
   one.memory = undefined;
-  const hostCaused = lostByEngine || (open.stopReason !== null && isHostReason(open.stopReason));
-  applyGuard(porter, record, { fruitless, oomKilled: known.oomKilled, hostCaused });
   porter.log.info(
     {
       session: record.address,

@@ -133,8 +133,11 @@ export class Executor {
     }
     if (!outcome.written) return 'again';
     one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
-    guardMessages(this.#porter, record, messages);
-    tellMessages(this.#porter, record, messages);
+    await this.#porter.turn();
+    this.#porter.registry.together(() => {
+      guardMessages(this.#porter, record, messages);
+      tellMessages(this.#porter, record, messages);
+    });
     return { due: outcome.due, counts: outcome.counts };
   }
 }

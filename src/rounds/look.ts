@@ -46,6 +46,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   const dueMark = porter.registry.findSession(session)?.dueMark;
   const containerGone = one.inFlight === null && (container === null || (container !== 'unknown' && !isUp(container)));
   let outcome = delivered ?? (await readFiles(porter, found, one, containerGone));
+  await porter.turn();
   const record = porter.registry.findSession(session);
   if (record === undefined) return false;
 
@@ -200,11 +201,13 @@ function noteClaims(porter: Porter, record: SessionRecord, one: Supervised, obse
   const incarnation = { epoch, startedAtMs: observation.container.startedAtMs };
   if (heldClaims(facts, incarnation).length === 0 && !hasAckOf(facts, incarnation)) return;
   one.claimedEpoch = epoch;
-  porter.registry.markClaimed(record.address, record.epoch);
-  const guard = guardAfterClaim(porter.registry.guard(record.address));
-  porter.registry.saveGuard(record.address, guard);
-  if (guard.heldSinceMs === null) porter.notices.settle('held', record.address);
-  porter.notices.settle('wake_failing', record.address);
+  porter.registry.together(() => {
+    porter.registry.markClaimed(record.address, record.epoch);
+    const guard = guardAfterClaim(porter.registry.guard(record.address));
+    porter.registry.saveGuard(record.address, guard);
+    if (guard.heldSinceMs === null) porter.notices.settle('held', record.address);
+    porter.notices.settle('wake_failing', record.address);
+  });
 }
 
 /** `verdict`: what writing left behind, where something was written. */

@@ -28,6 +28,8 @@ export interface Porter {
   policy(record: SessionRecord): Policy;
   /** A reason to look at the session soon. */
   hint(session: SessionAddress): void;
+  /** Resolves in a turn of the event loop of its own: what commits or computes does not add up to a long one. */
+  turn(): Promise<void>;
   /** Runs `work` while nobody looks at the session. */
   alone<T>(session: SessionAddress, work: () => Promise<T>): Promise<T>;
   /** Looks at the session after `delayMs`. */

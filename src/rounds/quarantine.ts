@@ -3,11 +3,13 @@ import type { Porter } from './porter.js';
 
 /** Its files cannot be trusted: nothing of the session is read until an operator releases it. */
 export function quarantine(porter: Porter, session: SessionAddress, file: string, detail: string): void {
-  porter.registry.setQuarantine(session, { file, detail, sinceMs: porter.clock.now() });
-  porter.notices.raise(
-    'quarantined',
-    session,
-    `session ${session} is quarantined: ${file}: ${detail}; nothing of it is read any more. Remove what does not belong there, then "nightporter session release ${session}"`,
-  );
+  porter.registry.together(() => {
+    porter.registry.setQuarantine(session, { file, detail, sinceMs: porter.clock.now() });
+    porter.notices.raise('quarantined', session, textOf(session, file, detail));
+  });
   porter.log.warn({ session, file, detail }, 'session quarantined');
+}
+
+function textOf(session: SessionAddress, file: string, detail: string): string {
+  return `session ${session} is quarantined: ${file}: ${detail}; nothing of it is read any more. Remove what does not belong there, then "nightporter session release ${session}"`;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../observe/logs.js';
 import type { Notices } from '../observe/notices.js';
 import type { Policy } from '../core/policy.js';
+import { LoopTurns } from '../protocol/loop-turns.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
 import type { Clock } from '../ports/clock.js';
@@ -87,6 +88,7 @@ export class PorterRounds implements Rounds {
     const alarm = (session: SessionAddress, delayMs: number): void => {
       this.#alarms.set(session, delayMs);
     };
+    const turns = new LoopTurns();
     this.#porter = {
       ...options,
       gate,
@@ -95,6 +97,7 @@ export class PorterRounds implements Rounds {
       faults: new Faults({ notices, log, mostMs: options.settings.busyRetryMaxMs, hint, alarm }),
       hint,
       alarm,
+      turn: () => turns.next(),
       alone: (session, work) => this.#hints.alone(session, work),
       isDraining: () => this.#isDraining,
       isStopping: () => this.#isStopped,

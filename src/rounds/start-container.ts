@@ -80,14 +80,17 @@ export class Starts {
     if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return false;
     const needsRunner = this.#porter.specs.template(record).image === null;
     if (needsRunner && !(await this.#preparation.ensure())) return true;
-    const guard = registry.guard(session);
-    registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
+    await this.#porter.turn();
     const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
-    const epoch = registry.beginIncarnation(session, {
-      atLeast,
-      specHash: containerSpec(this.#porter.specs, record, record.epoch).specHash,
-      atMs: clock.now(),
-      answersMark: outcome.answers.mark,
+    const epoch = registry.together(() => {
+      const guard = registry.guard(session);
+      registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
+      return registry.beginIncarnation(session, {
+        atLeast,
+        specHash: containerSpec(this.#porter.specs, record, record.epoch).specHash,
+        atMs: clock.now(),
+        answersMark: outcome.answers.mark,
+      });
     });
     const answer = await this.#porter.gate.call((runtime) =>
       runtime.start(containerSpec(this.#porter.specs, record, epoch)),
@@ -138,16 +141,18 @@ export class Starts {
       case 'refused': {
         this.#preparation.forget();
         const before = registry.guard(session).fruitless;
-        registry.endIncarnation(session, epoch, {
-          stoppedAtMs: this.#porter.clock.now(),
-          exitCode: null,
-          signal: null,
-          oomKilled: false,
-          turnsCompleted: 0,
-          output: result.detail,
-          fruitless: true,
+        registry.together(() => {
+          registry.endIncarnation(session, epoch, {
+            stoppedAtMs: this.#porter.clock.now(),
+            exitCode: null,
+            signal: null,
+            oomKilled: false,
+            turnsCompleted: 0,
+            output: result.detail,
+            fruitless: true,
+          });
+          applyGuard(this.#porter, record, { fruitless: true, oomKilled: false, hostCaused: false });
         });
-        applyGuard(this.#porter, record, { fruitless: true, oomKilled: false, hostCaused: false });
         log.warn({ session, epoch, detail: result.detail }, 'start refused');
         this.#tellRefused(session, before + 1, result.detail);
       }

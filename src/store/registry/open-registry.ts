@@ -56,6 +56,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
     return {
       install,
       readonly: connection.readonly,
+      together: (work) => connection.write(work),
       ...sessions(connection),
       ...spool(connection),
       ...due(connection),
