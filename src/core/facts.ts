@@ -34,6 +34,10 @@ export interface FilesFacts {
   readonly strayClaims: readonly AckRow[];
   /** Unfinished messages that carry a `settledClaim` and have no `processing` row any more: marks left to clear. */
   readonly marksToClear: readonly MessageId[];
+  /** Live rows of series that are due, not claimed and never tried: their turn may have been missed. By seq. */
+  readonly dueSeries: readonly MessageRow[];
+  /** Series that go on, paused ones included. */
+  readonly liveSeries: number;
   readonly due: DueSummary;
   readonly counts: MessageCounts;
   /** mtime in epoch milliseconds; null when there is none or it is not a regular file. */

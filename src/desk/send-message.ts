@@ -50,6 +50,7 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
       seriesId: null,
       timezone: null,
       occurrenceMs: null,
+      missed: null,
     },
   };
 }

@@ -25,6 +25,8 @@ export interface Registry {
   createSession(session: NewSession): 'created' | 'exists';
   /** Every session in address order, closed ones too; a stable cursor, safe while rows change. */
   eachSession(): Iterable<SessionRecord>;
+  /** Those with series that go on, and those with one in the spool; in address order. */
+  sessionsWithSeries(): Iterable<SessionRecord>;
   setStatus(session: SessionAddress, status: SessionStatus, atMs: number, reason: string | null): void;
   setPinned(session: SessionAddress, pinned: boolean): void;
   setQuarantine(session: SessionAddress, quarantine: Quarantine | null): void;
@@ -46,6 +48,8 @@ export interface Registry {
   };
   /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
+  /** Messages in the spool that begin a series, oldest first. */
+  spooledSeries(session: SessionAddress): readonly NewMessage[];
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
 
@@ -143,6 +147,8 @@ export interface SessionRecord {
   readonly heldSinceMs: number | null;
   readonly signature: string | null;
   readonly counts: MessageCounts;
+  /** Series that go on, as the last look counted them. */
+  readonly liveSeries: number;
 }
 
 export interface Quarantine {
@@ -170,6 +176,7 @@ export interface LookFacts {
   readonly dueMark?: number | undefined;
   readonly signature: string | null;
   readonly lastActiveMs: number | null;
+  readonly liveSeries: number;
 }
 
 export interface AcceptedMessage {

@@ -1,7 +1,7 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
-import type { MessageChange, MessageRow } from '../protocol/rows.js';
+import type { MessageChange, MessageRow, MissedPolicy } from '../protocol/rows.js';
 
 /**
  * The files of sessions. Every call works in a child process and ends within its deadline. Expected outcomes are
@@ -80,7 +80,7 @@ export type FilesOutcome<T> =
 
 /** `stale`: what the plan was made from has changed; nothing was written, look again. */
 export type Written =
-  { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts } | { readonly written: false };
+  { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | { readonly written: false };
 
 export interface LookOptions {
   readonly nowMs: number;
@@ -124,6 +124,7 @@ export interface NewMessage {
   readonly timezone: string | null;
   /** The scheduled instant of a recurring message. */
   readonly occurrenceMs: number | null;
+  readonly missed: MissedPolicy | null;
 }
 
 export interface FailedMessage {

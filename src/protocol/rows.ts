@@ -6,6 +6,10 @@ export type AckStatus = 'processing' | 'completed' | 'failed';
 export const ERROR_CLASSES = ['retryable', 'fatal', 'rate_limited', 'context_overflow', 'resume_invalid'] as const;
 export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
+/** What a series does about occurrences that were missed: one for all of them, none, or each (at most 24). */
+export const MISSED_POLICIES = ['latest', 'skip', 'all'] as const;
+export type MissedPolicy = (typeof MISSED_POLICIES)[number];
+
 export function isErrorClass(text: string): text is ErrorClass {
   return (ERROR_CLASSES as readonly string[]).includes(text);
 }
@@ -27,8 +31,14 @@ export interface MessageRow {
   readonly settledClaim: string | null;
   /** Times it was put off for a rate limit. */
   readonly deferrals: number;
+  /** The cron expression of a series, on its live row alone. */
   readonly recurrence: string | null;
   readonly seriesId: string | null;
+  /** Zone of the cron expression; null: the install's. */
+  readonly timezone: string | null;
+  readonly missed: MissedPolicy;
+  /** The scheduled instant of this occurrence; null where it has none. */
+  readonly occurrenceMs: number | null;
 }
 
 /** A row of `processing_ack`, as far as it can be trusted: texts cut, numbers checked. */
@@ -62,7 +72,12 @@ export interface ContainerStateRow {
 /** A change to one unfinished row of `messages_in`; refused as a whole if the row is not as expected any more. */
 export interface MessageChange {
   readonly id: MessageId;
-  readonly expect: { readonly attempt: number; readonly tries: number };
+  readonly expect: {
+    readonly attempt: number;
+    readonly tries: number;
+    /** Where the change was planned from the schedule: what that was. */
+    readonly schedule?: { readonly recurrence: string; readonly timezone: string | null };
+  };
   readonly set: {
     readonly status?: MessageStatus;
     readonly tries?: number;
@@ -73,7 +88,20 @@ export interface MessageChange {
     readonly error?: string | null;
     readonly errorClass?: string | null;
     readonly finishedAtMs?: number | null;
+    /** Its series goes on without it, or not at all. */
+    readonly recurrence?: null;
+    readonly occurrenceMs?: number;
   };
+  /** Rows made from this one in the same transaction; paused where this one is. */
+  readonly successors?: readonly Successor[];
+}
+
+/** A further occurrence of a series. */
+export interface Successor {
+  readonly id: MessageId;
+  readonly occurrenceMs: number;
+  /** It takes over the recurrence; else it is one-shot. */
+  readonly live: boolean;
 }
 
 /** Whether an ack speaks of the message's present attempt; one without an attempt always does. */

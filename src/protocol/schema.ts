@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS messages_in (
   on_wake INTEGER NOT NULL DEFAULT 0,
   timezone TEXT,
   occurrence TEXT,
+  missed TEXT,
   attempt INTEGER DEFAULT 0,
   settled_claim TEXT,
   deferrals INTEGER DEFAULT 0,
@@ -62,6 +63,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_row_per_occurrence ON messages_in (series_
 export const INBOUND_OPTIONAL_COLUMNS: Readonly<Record<string, string>> = {
   timezone: 'TEXT',
   occurrence: 'TEXT',
+  missed: 'TEXT',
   attempt: 'INTEGER DEFAULT 0',
   settled_claim: 'TEXT',
   deferrals: 'INTEGER DEFAULT 0',

@@ -99,6 +99,8 @@ function freshFiles(porter: Porter, one: Supervised): FilesObservation {
       acked: [],
       strayClaims: [],
       marksToClear: [],
+      dueSeries: [],
+      liveSeries: 0,
       due: { dueCount: 0, oldestDueAtMs: null, nextDueAtMs: null },
       counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },
       heartbeatMtimeMs: null,

@@ -26,7 +26,7 @@ export interface Execution {
 }
 
 /** `again`: the plan was overtaken. Else what is due and counted after the writes; null: nothing was written. */
-export type Verdict = 'again' | { readonly due: DueSummary; readonly counts: MessageCounts } | null;
+export type Verdict = 'again' | { readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | null;
 
 /** Carries out a plan. Starts and stops are begun here and go on by themselves; their end is a hint. */
 export class Executor {
@@ -138,6 +138,6 @@ export class Executor {
       guardMessages(this.#porter, record, messages);
       tellMessages(this.#porter, record, messages);
     });
-    return { due: outcome.due, counts: outcome.counts };
+    return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };
   }
 }

@@ -224,9 +224,10 @@ function recordLook(
   }
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;
-  const { due, counts } = verdict ?? outcome;
+  const { due, counts, liveSeries } = verdict ?? outcome;
   porter.registry.recordLook(record.address, {
     counts,
+    liveSeries,
     nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
     signature: outcome.signature,
     lastActiveMs: outcome.lastActiveMs,

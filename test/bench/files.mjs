@@ -102,6 +102,7 @@ function fill(operations, paths) {
     seriesId: null,
     timezone: null,
     occurrenceMs: null,
+    missed: null,
   }));
   operations.deliver(DEMO, messages);
   const database = new Database(paths.outbound);

@@ -87,8 +87,8 @@ async function lookAt({ registry, files, clock }: Desk, text: string): Promise<v
   );
   const found = await files.look(record.address, { nowMs: clock.now(), lane: 'normal' });
   if (found.kind !== 'ok') throw new Error(`look: ${found.kind}`);
-  const { counts, signature, lastActiveMs, due } = found;
-  registry.recordLook(record.address, { counts, signature, lastActiveMs, nextDueAtMs: due.oldestDueAtMs });
+  const { counts, signature, lastActiveMs, due, liveSeries } = found;
+  registry.recordLook(record.address, { counts, signature, lastActiveMs, liveSeries, nextDueAtMs: due.oldestDueAtMs });
 }
 
 /** Rounds that note what they are asked, and answer what they are told to. */

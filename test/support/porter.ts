@@ -118,6 +118,7 @@ export class TestPorter {
         seriesId: null,
         timezone: null,
         occurrenceMs: null,
+        missed: null,
       },
     });
     if (result.kind !== 'accepted') throw new Error(result.kind);

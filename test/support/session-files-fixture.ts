@@ -72,6 +72,7 @@ export function newMessage(id: string, over: Partial<NewMessage> = {}): NewMessa
     seriesId: null,
     timezone: null,
     occurrenceMs: null,
+    missed: null,
     ...over,
   };
 }

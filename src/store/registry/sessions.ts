@@ -1,3 +1,4 @@
+import type Database from 'better-sqlite3';
 import { epochOf } from '../../protocol/address.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { RowReader } from './rows.js';
@@ -18,6 +19,7 @@ type Sessions = Pick<
   | 'findCaseTwin'
   | 'createSession'
   | 'eachSession'
+  | 'sessionsWithSeries'
   | 'setStatus'
   | 'setPinned'
   | 'setQuarantine'
@@ -32,6 +34,12 @@ const PAGE_ROWS = 500;
 export function sessions(connection: Connection): Sessions {
   const select = connection.prepare(`${SELECT} WHERE s.address = ?`);
   const selectPage = connection.prepare(`${SELECT} WHERE s.address > ? ORDER BY s.address LIMIT ?`);
+  const selectSeriesPage = connection.prepare(
+    `${SELECT} WHERE s.address > ?1 AND s.address IN (
+       SELECT address FROM sessions WHERE live_series > 0 AND address > ?1
+       UNION SELECT session FROM spool WHERE recurrence IS NOT NULL AND session > ?1
+     ) ORDER BY s.address LIMIT ?2`,
+  );
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ? AND address <> ?');
   const insert = connection.prepare(
     `INSERT INTO sessions (address, folded, provider, image, command, created_at)
@@ -50,7 +58,7 @@ export function sessions(connection: Connection): Sessions {
   );
   const updateLook = connection.prepare(
     `UPDATE sessions SET pending = @pending, processing = @processing, completed = @completed, failed = @failed,
-       paused = @paused, next_due_at = @nextDueAt, signature = @signature, last_active_at = @lastActiveAt
+       paused = @paused, live_series = @liveSeries, next_due_at = @nextDueAt, signature = @signature, last_active_at = @lastActiveAt
      WHERE address = @address`,
   );
   const lower = connection.prepare(LOWER_NEXT_DUE);
@@ -69,11 +77,11 @@ export function sessions(connection: Connection): Sessions {
     if (changes === 0) throw new NightporterError('not_found', `there is no session ${session}`);
   };
 
-  function* eachSession(): Generator<SessionRecord> {
+  function* pages(select: Database.Statement): Generator<SessionRecord> {
     let last = '';
     for (;;) {
       // By pages: an open cursor would forbid every write on this connection.
-      const page = connection.read(() => selectPage.all(last, PAGE_ROWS).map(sessionOf));
+      const page = connection.read(() => select.all(last, PAGE_ROWS).map(sessionOf));
       yield* page;
       const end = page.at(-1);
       if (end === undefined) return;
@@ -84,7 +92,8 @@ export function sessions(connection: Connection): Sessions {
   return {
     findSession: (session) => connection.read(() => find(session)),
     findCaseTwin: (session) => connection.read(() => findTwin(session)),
-    eachSession,
+    eachSession: () => pages(selectPage),
+    sessionsWithSeries: () => pages(selectSeriesPage),
 
     createSession: (session) =>
       connection.write(() => {
@@ -136,6 +145,7 @@ export function sessions(connection: Connection): Sessions {
           address: session,
           nextDueAt: nextDueAtMs,
           signature: facts.signature,
+          liveSeries: facts.liveSeries,
           lastActiveAt: lastActiveMs,
         });
       });
@@ -191,6 +201,7 @@ function sessionOf(row: unknown): SessionRecord {
       failed: cells.count('failed'),
       paused: cells.count('paused'),
     },
+    liveSeries: cells.count('live_series'),
   };
 }
 
@@ -226,6 +237,7 @@ function isKnown(known: SessionRecord, facts: LookFacts, nextDueAtMs: number | n
     known.nextDueAtMs === nextDueAtMs &&
     known.lastActiveMs === lastActiveMs &&
     known.signature === facts.signature &&
+    known.liveSeries === facts.liveSeries &&
     (['pending', 'processing', 'completed', 'failed', 'paused'] as const).every(
       (state) => known.counts[state] === facts.counts[state],
     )

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { LOWER_NEXT_DUE, SESSION_STATUSES, foldAddress } from './sessions.js';
 import { RowReader } from './rows.js';
+import { MISSED_POLICIES } from '../../protocol/rows.js';
 import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/registry.js';
 import type { NewMessage } from '../../ports/session-files.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'unspool'>;
+type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'spooledSeries' | 'unspool'>;
 type AcceptAllResult = ReturnType<Registry['acceptAll']>;
 
 /** Of the contents that are read at a time, one message aside. */
@@ -19,9 +20,9 @@ export function spool(connection: Connection): Spool {
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
   const insert = connection.prepare(
     `INSERT INTO spool (session, id, kind, timestamp_at, process_after, trigger, on_wake, content, recurrence,
-       series_id, timezone, occurrence_at, accepted_at)
+       series_id, timezone, occurrence_at, missed, accepted_at)
      VALUES (@session, @id, @kind, @timestampAt, @processAfter, @trigger, @onWake, @content, @recurrence,
-       @seriesId, @timezone, @occurrenceAt, @acceptedAt)`,
+       @seriesId, @timezone, @occurrenceAt, @missed, @acceptedAt)`,
   );
   const touch = connection.prepare(
     `UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at), due_mark = due_mark + 1,
@@ -29,6 +30,9 @@ export function spool(connection: Connection): Spool {
   );
   const lower = connection.prepare(LOWER_NEXT_DUE);
   const select = connection.prepare('SELECT * FROM spool WHERE session = ? ORDER BY sequence LIMIT ?');
+  const selectSeries = connection.prepare(
+    'SELECT * FROM spool WHERE session = ? AND recurrence IS NOT NULL ORDER BY sequence',
+  );
   const remove = connection.prepare(
     'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
   );
@@ -72,6 +76,8 @@ export function spool(connection: Connection): Spool {
     acceptAll: (messages) => placeAll(connection, messages, place),
 
     spooled: (session, limit) => connection.read(() => upTo(select.iterate(session, limit))),
+
+    spooledSeries: (session) => connection.read(() => upTo(selectSeries.iterate(session))),
 
     unspool: (session, messages) => {
       connection.write(() => {
@@ -145,6 +151,7 @@ function contentHash(message: NewMessage): Buffer {
     message.seriesId,
     message.timezone,
     message.occurrenceMs,
+    ...(message.missed === null ? [] : [message.missed]),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }
@@ -163,6 +170,7 @@ function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<s
     seriesId: message.seriesId,
     timezone: message.timezone,
     occurrenceAt: message.occurrenceMs,
+    missed: message.missed,
     acceptedAt: acceptedAtMs,
   };
 }
@@ -181,5 +189,6 @@ function messageOf(row: unknown): NewMessage {
     seriesId: cells.textOrNull('series_id'),
     timezone: cells.textOrNull('timezone'),
     occurrenceMs: cells.integerOrNull('occurrence_at'),
+    missed: cells.oneOfOrNull('missed', MISSED_POLICIES),
   };
 }

@@ -9,7 +9,7 @@ import { applyChanges, readTotals, readUnfinished, StaleChange } from './message
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { readOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
-import { countStates, summarizeDue } from './summaries.js';
+import { countSeries, countStates, summarizeDue } from './summaries.js';
 
 /** Writes changes to inbound.db, all or none. Acks are read first, so that a busy outbound.db changes nothing. */
 export function changeMessages(
@@ -55,6 +55,7 @@ function summaryOf(
   return {
     written: true,
     due: summarizeDue(unfinished, acks, nowMs),
+    liveSeries: countSeries(unfinished),
     counts: countStates(readTotals(database, shape).finished, unfinished, acks),
   };
 }

@@ -9,8 +9,8 @@ import type { SessionPaths } from './session-paths.js';
 
 const INSERT = `INSERT INTO messages_in
   (id, seq, kind, timestamp, status, process_after, recurrence, series_id, tries, "trigger", content, on_wake, timezone,
-   occurrence, attempt, deferrals)
-  VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (id) DO NOTHING`;
+   occurrence, missed, attempt, deferrals)
+  VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (id) DO NOTHING`;
 
 /** Puts messages into inbound.db in one transaction, in the order given, behind what is there. Known ids are skipped. */
 export function deliverMessages(
@@ -77,6 +77,7 @@ function valuesOf(message: NewMessage, seq: number, series: 'in_series' | 'one_s
     message.onWake ? 1 : 0,
     message.timezone,
     inSeries ? textOrNull(message.occurrenceMs) : null,
+    message.missed,
   ];
 }
 

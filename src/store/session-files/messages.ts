@@ -1,6 +1,7 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageCounts } from '../../core/facts.js';
-import type { MessageChange, MessageRow } from '../../protocol/rows.js';
+import { MISSED_POLICIES, type MessageChange, type MessageRow } from '../../protocol/rows.js';
+import { findParent, insertSuccessors } from './successors.js';
 import { formatInstant, parseInstant } from '../../protocol/times.js';
 import type { Shape } from './check-schema.js';
 import type { SqliteDatabase } from './open-database.js';
@@ -11,7 +12,7 @@ export class StaleChange extends Error {}
 /** In this order in a `RawMessage`. */
 const MESSAGE_COLUMNS = [
   ...['id', 'seq', 'status', 'trigger', 'timestamp', 'process_after', 'tries', 'attempt'],
-  ...['settled_claim', 'deferrals', 'recurrence', 'series_id'],
+  ...['settled_claim', 'deferrals', 'recurrence', 'series_id', 'timezone', 'missed', 'occurrence'],
 ];
 
 /** The host's own file: types are checked here rather than in SQL, whose compiling is what a look's time goes to. */
@@ -30,7 +31,7 @@ export function readUnfinished(database: SqliteDatabase, shape: Shape, nowMs: nu
 /** undefined: a row without an id. */
 function messageOf(row: RawMessage, nowMs: number): MessageRow | undefined {
   const [id, seq, status, trigger, timestamp, processAfter, tries, attempt] = row;
-  const [settledClaim, deferrals, recurrence, seriesId] = row.slice(8);
+  const [settledClaim, deferrals, recurrence, seriesId, timezone, missed, occurrence] = row.slice(8);
   if (typeof id !== 'string') return undefined;
   return {
     id: id as MessageId,
@@ -45,6 +46,9 @@ function messageOf(row: RawMessage, nowMs: number): MessageRow | undefined {
     deferrals: integerOr0(deferrals),
     recurrence: textOrNull(recurrence),
     seriesId: textOrNull(seriesId),
+    timezone: textOrNull(timezone),
+    missed: MISSED_POLICIES.find((policy) => policy === missed) ?? 'latest',
+    occurrenceMs: instantOrNull(occurrence),
   };
 }
 
@@ -86,13 +90,21 @@ export function applyChanges(database: SqliteDatabase, changes: readonly Message
     const columns = Object.entries(columnsOf(change.set)).filter(([, value]) => value !== undefined);
     const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
     if (assignments === '') continue;
+    const { schedule } = change.expect;
+    const expected = schedule === undefined ? '' : 'AND recurrence = ? AND timezone IS ?';
+    const before = change.successors === undefined ? undefined : findParent(database, change.id);
     const { changes: changed } = database
       .prepare(
         `UPDATE messages_in SET ${assignments} WHERE id = ? AND ifnull(attempt, 0) = ? AND ifnull(tries, 0) = ?
-           AND status IN ('pending', 'paused')`,
+           AND status IN ('pending', 'paused') ${expected}`,
       )
-      .run(...columns.map(([, value]) => value), change.id, change.expect.attempt, change.expect.tries);
+      .run(
+        ...columns.map(([, value]) => value),
+        ...[change.id, change.expect.attempt, change.expect.tries],
+        ...(schedule === undefined ? [] : [schedule.recurrence, schedule.timezone]),
+      );
     if (changed !== 1) throw new StaleChange(`message ${change.id} is not as expected any more`);
+    if (before !== undefined) insertSuccessors(database, change.id, before, change.successors ?? []);
   }
 }
 
@@ -107,6 +119,8 @@ function columnsOf(set: MessageChange['set']): Record<string, string | number | 
     error: set.error,
     error_class: set.errorClass,
     finished_at: instantText(set.finishedAtMs),
+    recurrence: set.recurrence,
+    occurrence: instantText(set.occurrenceMs),
   };
 }
 

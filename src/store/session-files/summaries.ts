@@ -33,6 +33,16 @@ export function summarizeDue(
   return { dueCount, oldestDueAtMs, nextDueAtMs };
 }
 
+function isDueSeries(message: MessageRow, acks: ReadonlyMap<string, AckRow>, nowMs: number): boolean {
+  if (message.recurrence === null || message.status !== 'pending' || message.tries > 0) return false;
+  const ack = acks.get(message.id);
+  return !(ack !== undefined && isAckOfAttempt(message, ack)) && (message.processAfterMs ?? nowMs) <= nowMs;
+}
+
+export function countSeries(unfinished: readonly MessageRow[]): number {
+  return unfinished.filter(({ recurrence }) => recurrence !== null).length;
+}
+
 /** How many messages are in which state; claimed ones are `processing`, not `pending`. */
 export function countStates(
   finished: FinishedCounts,
@@ -70,6 +80,8 @@ export function factsOf(
     marksToClear: unfinished
       .filter(({ id, settledClaim }) => settledClaim !== null && outbound.acks.get(id)?.status !== 'processing')
       .map((message) => message.id),
+    dueSeries: unfinished.filter((message) => isDueSeries(message, outbound.acks, nowMs)),
+    liveSeries: countSeries(unfinished),
     due: summarizeDue(unfinished, outbound.acks, nowMs),
     counts: countStates(inbound.finished, unfinished, outbound.acks),
     heartbeatMtimeMs,

@@ -64,6 +64,7 @@ export function message(id: string, changes: Partial<NewMessage> = {}): NewMessa
     seriesId: null,
     timezone: null,
     occurrenceMs: null,
+    missed: null,
     ...changes,
   };
 }
@@ -92,6 +93,7 @@ export function look(
     nextDueAtMs: null,
     signature: null,
     lastActiveMs: null,
+    liveSeries: 0,
     ...changes,
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0, ...changes.counts },
   };

@@ -30,6 +30,7 @@ it('hints once at each of thousands of sessions that become due at the same mome
         seriesId: null,
         timezone: null,
         occurrenceMs: null,
+        missed: null,
       },
     })),
   );

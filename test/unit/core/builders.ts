@@ -66,6 +66,9 @@ export function message(over: Partial<MessageRow> = {}): MessageRow {
     deferrals: 0,
     recurrence: null,
     seriesId: null,
+    timezone: null,
+    missed: 'latest',
+    occurrenceMs: null,
     ...over,
   };
 }
@@ -119,6 +122,8 @@ export function facts(over: Partial<FilesFacts> = {}): FilesFacts {
     acked: [],
     strayClaims: [],
     marksToClear: [],
+    dueSeries: [],
+    liveSeries: 0,
     due: { dueCount: 0, oldestDueAtMs: null, nextDueAtMs: null },
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },
     heartbeatMtimeMs: null,

@@ -16,6 +16,7 @@ for (let n = 0; ; n += 1) {
     seriesId: null,
     timezone: null,
     occurrenceMs: null,
+    missed: null,
   };
   const result = registry.accept({ session: `demo/s${n % 7}`, message, acceptedAtMs: n });
   if (result.kind !== 'accepted') throw new Error(result.kind);

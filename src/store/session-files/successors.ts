@@ -1,0 +1,71 @@
+import type { MessageId } from '../../protocol/address.js';
+import type { Successor } from '../../protocol/rows.js';
+import { formatInstant } from '../../protocol/times.js';
+import { codeOf } from './finding.js';
+import type { SqliteDatabase } from './open-database.js';
+
+/** What an occurrence hands on, as it was before it ended. */
+export interface Parent {
+  readonly status: string;
+  readonly recurrence: string | null;
+}
+
+export function findParent(database: SqliteDatabase, id: MessageId): Parent | undefined {
+  return database.prepare<[string], Parent>('SELECT status, recurrence FROM messages_in WHERE id = ?').get(id);
+}
+
+const INSERT = `INSERT INTO messages_in
+  (id, seq, kind, timestamp, status, process_after, recurrence, series_id, tries, "trigger", platform_id, channel_type,
+   thread_id, content, source_session_id, on_wake, timezone, occurrence, missed, attempt, deferrals)
+  SELECT @id, (SELECT (ifnull(max(seq), 0) / 2 + 1) * 2 FROM messages_in), kind, @at, @status, @at, @recurrence,
+    ifnull(series_id, id), 0, "trigger", platform_id, channel_type, thread_id, content, source_session_id, on_wake, timezone,
+    @occurrence, missed, 0, 0
+  FROM messages_in WHERE id = @parent`;
+
+/**
+ * Puts further occurrences of a series behind what is there, inside a transaction of the caller. The live one takes the
+ * recurrence over and is paused where its parent was.
+ */
+export function insertSuccessors(
+  database: SqliteDatabase,
+  parentId: MessageId,
+  parent: Parent,
+  successors: readonly Successor[],
+): void {
+  const insert = database.prepare(INSERT);
+  for (const { id, occurrenceMs, live } of successors) {
+    const at = formatInstant(occurrenceMs);
+    const row = {
+      parent: parentId,
+      at,
+      status: live && parent.status === 'paused' ? 'paused' : 'pending',
+      recurrence: live ? parent.recurrence : null,
+    };
+    const put = (name: string, occurrence: string | null): boolean =>
+      isNew(() => insert.run({ ...row, id: name, occurrence }));
+    // An occurrence that stands in the file already is not put in twice, but a series never ends over it.
+    const isDone = put(id, at) || !live || hasLiveRow(database, parentId);
+    for (let copy = 2; !isDone && !put(`${id}.${String(copy)}`, null); copy += 1);
+  }
+}
+
+function isNew(insert: () => unknown): boolean {
+  try {
+    insert();
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY') return false;
+    throw error;
+  }
+}
+
+/** Older files may hold a second live row of a series. */
+function hasLiveRow(database: SqliteDatabase, id: MessageId): boolean {
+  const row = database
+    .prepare(
+      `SELECT 1 FROM messages_in WHERE recurrence IS NOT NULL AND status IN ('pending', 'paused')
+         AND series_id = (SELECT series_id FROM messages_in WHERE id = ?)`,
+    )
+    .get(id);
+  return row !== undefined;
+}
