@@ -80,7 +80,8 @@ export type FilesOutcome<T> =
 
 /** `stale`: what the plan was made from has changed; nothing was written, look again. */
 export type Written =
-  { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | { readonly written: false };
+  | { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number }
+  | { readonly written: false };
 
 export interface LookOptions {
   readonly nowMs: number;

@@ -26,7 +26,8 @@ export interface Execution {
 }
 
 /** `again`: the plan was overtaken. Else what is due and counted after the writes; null: nothing was written. */
-export type Verdict = 'again' | { readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | null;
+export type Verdict =
+  'again' | { readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | null;
 
 /** Carries out a plan. Starts and stops are begun here and go on by themselves; their end is a hint. */
 export class Executor {
