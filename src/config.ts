@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Fields } from './config/fields.js';
-import type { Policy } from './core/policy.js';
 import {
   bytes,
   choice,
@@ -12,6 +11,7 @@ import {
   optionalWord,
   word,
   yesNo,
+  zone,
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
 import type { GroupName } from './protocol/address.js';
@@ -168,6 +168,11 @@ export const HOST_SETTINGS = z.object({
     min: 0,
     max: 7 * DAY,
     default: 5 * MINUTE,
+  }),
+  TIMEZONE: zone({
+    section: ENGINE,
+    text: 'Zone of recurring messages that name none.',
+    default: 'UTC',
   }),
   LOG_LEVEL: choice({
     section: ENGINE,
@@ -394,29 +399,4 @@ export function groupSettings(settings: Settings, group: GroupName): GroupSettin
 export function heartbeatIntervalMs(group: GroupSettings): number {
   const derived = Math.min(10 * SECOND, group.staleThresholdMs / 6, group.absoluteCeilingMs / 6);
   return group.heartbeatIntervalMs ?? Math.max(10, Math.floor(derived));
-}
-
-/** The thresholds for a session of `group`; `sessionProvider` is its own provider, null: the group's. */
-export function policyFor(settings: Settings, group: GroupName, sessionProvider: string | null): Policy {
-  const own = groupSettings(settings, group);
-  const isCommand = (sessionProvider ?? own.provider) === 'command';
-  return {
-    sweepIntervalMs: settings.sweepIntervalMs,
-    staleThresholdMs: own.staleThresholdMs,
-    claimStuckMs: own.claimStuckMs,
-    absoluteCeilingMs: own.absoluteCeilingMs,
-    noProgressMs: own.noProgressMs,
-    turnTimeoutMs: own.turnTimeoutMs,
-    notClaimingMs: own.notClaimingMs,
-    idleTimeoutMs: own.idleTimeoutMs,
-    startGraceMs: own.startGraceMs,
-    maxTries: own.maxTries,
-    backoffBaseMs: own.backoffBaseMs,
-    maxToolTimeoutMs: own.maxToolTimeoutMs,
-    lockedStopMs: settings.lockedStopMs,
-    guardMaxRestarts: settings.guardMaxRestarts,
-    guardProbeMs: settings.guardProbeMs,
-    foreignAnswered: own.foreignAnswered,
-    progressJudged: !isCommand || (own.commandOutputIsProgress && own.turnTimeoutMs !== null),
-  };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { policyFor } from '../config.js';
+import { policyFor } from '../config/policy.js';
 import type { Settings } from '../config.js';
 import { loadSettings } from '../config/load.js';
 import type { Desk } from '../desk/desk.js';

@@ -254,6 +254,7 @@ export type NoticeKind =
   | 'disk_full'
   | 'image_missing'
   | 'duplicate_series'
+  | 'series_retired'
   | 'folder_missing'
   | 'file_busy';
 

@@ -21,7 +21,7 @@ export interface SessionFiles {
   deliver(
     session: SessionAddress,
     messages: readonly NewMessage[],
-  ): Promise<FilesOutcome<{ readonly inserted: number }>>;
+  ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>>;
 
   /** Reads both files and the heartbeat; writes nothing. Opens outbound.db read-only and nothing else (but `containerGone`). */
   look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
@@ -80,7 +80,13 @@ export type FilesOutcome<T> =
 
 /** `stale`: what the plan was made from has changed; nothing was written, look again. */
 export type Written =
-  | { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number }
+  | {
+      readonly written: true;
+      readonly due: DueSummary;
+      readonly counts: MessageCounts;
+      readonly liveSeries: number;
+      readonly duplicates?: number;
+    }
   | { readonly written: false };
 
 export interface LookOptions {

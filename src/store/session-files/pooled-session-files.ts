@@ -41,13 +41,11 @@ const SIGNATURES_PER_CALL = 500;
 /** The session files, touched only in child processes. Children are started when there is something to do. */
 export class PooledSessionFiles implements SessionFiles {
   readonly #lanes: Readonly<Record<Lane, ChildPool>>;
-  readonly #log: WorkerLog | undefined;
   readonly #started: Promise<unknown>;
   /** Sessions whose last call ended busy: they wait for each other, not the others for them. */
   readonly #troubled = new Set<SessionAddress>();
 
   constructor(options: PooledSessionFilesOptions) {
-    this.#log = options.log;
     const settings: FilesSettings = {
       dataDir: realpathSync(options.dataDir),
       outboundMaxBytes: options.outboundMaxBytes,
@@ -83,23 +81,23 @@ export class PooledSessionFiles implements SessionFiles {
     return (await Promise.all(batches)).flat();
   }
 
-  async deliver(
+  deliver(
     session: SessionAddress,
     messages: readonly NewMessage[],
-  ): Promise<FilesOutcome<{ readonly inserted: number }>> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'deliver', [session, messages]));
+  ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
+    return this.#ask(session, 'deliver', [session, messages]);
   }
 
   look(session: SessionAddress, { nowMs, lane, containerGone }: LookOptions): ReturnType<SessionFiles['look']> {
     return this.#ask(session, 'look', [session, nowMs, containerGone === true], lane);
   }
 
-  async change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'change', [session, changes, Date.now()]));
+  change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
+    return this.#ask(session, 'change', [session, changes, Date.now()]);
   }
 
-  async settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'settle', [session, step]));
+  settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {
+    return this.#ask(session, 'settle', [session, step]);
   }
 
   prepareStart(session: SessionAddress, { nowMs, lane }: LookOptions): ReturnType<SessionFiles['prepareStart']> {
@@ -149,13 +147,6 @@ export class PooledSessionFiles implements SessionFiles {
     if (end.kind === 'result') return end.value as ReturnType<Operations['signatures']>;
     if (end.kind === 'fault') throw faultError(end.fault, 'reading the signatures of session files');
     throw new NightporterError('failed', `the signatures of session files could not be read: ${end.detail}`);
-  }
-
-  #tellDuplicates<T extends { readonly kind: string }>(session: SessionAddress, outcome: T): T {
-    if ('duplicates' in outcome && typeof outcome.duplicates === 'number' && outcome.duplicates > 0) {
-      this.#log?.warn({ session, count: outcome.duplicates }, 'duplicate occurrences lost their recurrence');
-    }
-    return outcome;
   }
 }
 
