@@ -8,6 +8,7 @@ import { addDead } from './commands/dead.js';
 import { addDrain } from './commands/drain.js';
 import { addLogs } from './commands/logs.js';
 import { addReplies } from './commands/replies.js';
+import { addSchedule } from './commands/schedule.js';
 import { addSend } from './commands/send.js';
 import { addSession } from './commands/session.js';
 import { addStart } from './commands/start.js';
@@ -58,6 +59,7 @@ export function createProgram(cli: Cli, version: string): Command {
     addReplies,
     addSession,
     addSweep,
+    addSchedule,
     addDead,
     addLogs,
     addDrain,

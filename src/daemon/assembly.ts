@@ -188,7 +188,7 @@ export function openDeskOn(
     files,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes },
+    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes, timezone: settings.timezone },
     log: log.child({ component: 'desk' }),
     ...live,
   };

@@ -7,6 +7,8 @@ import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
+import { changeSchedule } from './schedule/change-schedule.js';
+import { listSchedules, showSchedule } from './schedule/list-schedules.js';
 import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
 import { showSession } from './show-session.js';
@@ -27,6 +29,9 @@ export function deskApi(desk: Desk): DeskApi {
     showSession: (session) => soon(() => showSession(desk, session)),
     changeSession: (session, change) => changeSession(desk, session, change),
     deadLetters: (options) => listDead(desk, options),
+    schedules: (options) => listSchedules(desk, options),
+    showSchedule: (session, series) => showSchedule(desk, session, series),
+    changeSchedule: (session, series, change) => changeSchedule(desk, session, series, change),
     logs: (session) => readLogs(desk, session),
     sweep: (options) => sweep(desk, options),
     drain: () => drain(desk),

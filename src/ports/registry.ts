@@ -48,6 +48,8 @@ export interface Registry {
   };
   /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
+  /** An id that was accepted is not accepted again, whatever the content: what it named was cancelled. */
+  spendMessageId(session: SessionAddress, id: MessageId): void;
   /** Messages in the spool that begin a series, oldest first. */
   spooledSeries(session: SessionAddress): readonly NewMessage[];
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */

@@ -1,6 +1,7 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
+import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
 import type { MessageChange, MessageRow, MissedPolicy } from '../protocol/rows.js';
 
 /**
@@ -56,6 +57,22 @@ export interface SessionFiles {
     after: number,
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
+
+  /** Live rows of series, by their next time; null: of all of them. */
+  series(
+    session: SessionAddress,
+    series: string | null,
+  ): Promise<FilesOutcome<{ readonly rows: readonly SeriesRow[] }>>;
+
+  /** Rows of one series, newest first. */
+  occurrences(
+    session: SessionAddress,
+    series: string,
+    limit: number,
+  ): Promise<FilesOutcome<{ readonly rows: readonly OccurrenceRow[] }>>;
+
+  /** Changes a series in one transaction; what its container has claimed is not moved. */
+  changeSeries(session: SessionAddress, change: SeriesChange): Promise<FilesOutcome<SeriesWritten>>;
 
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;

@@ -3,6 +3,7 @@ import type { SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { MessageChange } from '../../protocol/rows.js';
+import type { SeriesChange } from '../../ports/series.js';
 import type {
   CorruptFile,
   FilesOutcome,
@@ -114,6 +115,18 @@ export class PooledSessionFiles implements SessionFiles {
 
   replies(session: SessionAddress, after: number, limit: number): ReturnType<SessionFiles['replies']> {
     return this.#ask(session, 'replies', [session, after, limit]);
+  }
+
+  series(session: SessionAddress, series: string | null): ReturnType<SessionFiles['series']> {
+    return this.#ask(session, 'series', [session, series]);
+  }
+
+  occurrences(session: SessionAddress, series: string, limit: number): ReturnType<SessionFiles['occurrences']> {
+    return this.#ask(session, 'occurrences', [session, series, limit]);
+  }
+
+  changeSeries(session: SessionAddress, change: SeriesChange): ReturnType<SessionFiles['changeSeries']> {
+    return this.#ask(session, 'changeSeries', [session, change]);
   }
 
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
