@@ -316,6 +316,11 @@ export const GROUP_SETTINGS = z.object({
     range: 'an image',
     shown: 'the runner image',
   }),
+  ENTRYPOINT: command({
+    section: AGENT,
+    text: 'Program and arguments that are started as the runner, in the container or as a process, in place of the one that belongs there.',
+    shown: 'the entry point of the image, or our own runner',
+  }),
   ENVIRONMENT: environment({
     section: AGENT,
     text: 'Variables that containers are given; a group has its own beside those of all groups. Values are never printed.',
