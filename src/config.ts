@@ -304,10 +304,7 @@ export const GROUP_SETTINGS = z.object({
     range: 'a name',
     default: 'echo',
   }),
-  COMMAND: command({
-    section: AGENT,
-    text: 'Program and arguments of the `command` provider.',
-  }),
+  COMMAND: command({ section: AGENT, text: 'Program and arguments of the `command` provider.' }),
   IMAGE: optionalWord({
     section: AGENT,
     text: 'Image of the containers; sessions with one never run on the process runtime.',
@@ -318,8 +315,7 @@ export const GROUP_SETTINGS = z.object({
   }),
   ENTRYPOINT: command({
     section: AGENT,
-    text: 'Program and arguments that are started as the runner, in the container or as a process, in place of the one that belongs there.',
-    shown: 'the entry point of the image, or our own runner',
+    text: 'Program and arguments that are started as the runner, in place of the entry point of the image or of our own runner.',
   }),
   ENVIRONMENT: environment({
     section: AGENT,

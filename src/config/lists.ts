@@ -16,7 +16,7 @@ export function splitCommand(line: string): readonly string[] | undefined {
 }
 
 /** A program and its arguments: a YAML list, a JSON array, or a line that is split as a shell would. */
-export function command({ section, text, shown = 'none' }: About & { readonly shown?: string }) {
+export function command({ section, text }: About) {
   const words = z.array(z.string()).min(1);
   const readText = (line: string): readonly string[] | undefined => {
     if (!line.trimStart().startsWith('[')) return splitCommand(line);
@@ -37,7 +37,7 @@ export function command({ section, text, shown = 'none' }: About & { readonly sh
     unit: 'list of texts',
     allowed: 'a list of texts, the program first, or one line without shell operators',
     range: 'a list of texts, or one line',
-    shown,
+    shown: 'none',
     secret: true,
   });
 }
