@@ -35,8 +35,8 @@ export interface RunnerUnderTest {
   readonly runtime: 'process' | 'docker';
   /** `nanoclaw_v2`: the first columns and paths only; rules that take more do not apply to it. */
   readonly knows: 'attempts' | 'nanoclaw_v2';
-  /** Who must own `out/`; undefined: whoever runs the tests. */
-  readonly outOwner?: Owner | undefined;
+  /** Who must own `out/`; without it whoever runs the tests. */
+  outOwner?(): Promise<Owner | undefined>;
   /** `env`: all variables of the protocol but those of the places, which are the runtime's. */
   launch(paths: SessionPaths, env: Readonly<Record<string, string>>): Promise<RunnerHandle>;
 }
@@ -91,7 +91,7 @@ export class RunnerBench {
   }
 
   static async open(runner: RunnerUnderTest): Promise<RunnerBench> {
-    const fixture = openFiles({ outOwner: runner.outOwner });
+    const fixture = openFiles({ outOwner: await runner.outOwner?.() });
     const bench = new RunnerBench(runner, fixture);
     expect(await fixture.files.create(DEMO)).toMatchObject({ kind: 'ok' });
     return bench;

@@ -21,7 +21,9 @@ export function recordRules(runner: RunnerUnderTest, results: ReadonlyMap<string
   const isOwn = (one: Column): boolean => one.runner === name && one.runtime === runtime;
   // Where only some cases were run, the others keep what they had.
   const rules = { ...known.find(isOwn)?.rules, ...Object.fromEntries(results) };
-  const columns = [...known.filter((one) => !isOwn(one)), { runner: name, runtime, rules }].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const columns = [...known.filter((one) => !isOwn(one)), { runner: name, runtime, rules }].sort((a, b) =>
+    nameOf(a) < nameOf(b) ? -1 : 1,
+  );
   mkdirSync(dirname(REPORT), { recursive: true });
   writeFileSync(REPORT, `${JSON.stringify(columns, undefined, 2)}\n`);
   process.stderr.write(`${tableOf(columns)}\n`);
