@@ -309,10 +309,7 @@ export const GROUP_SETTINGS = z.object({
     range: 'a name',
     default: 'echo',
   }),
-  COMMAND: command({
-    section: AGENT,
-    text: 'Program and arguments of the `command` provider.',
-  }),
+  COMMAND: command({ section: AGENT, text: 'Program and arguments of the `command` provider.' }),
   IMAGE: optionalWord({
     section: AGENT,
     text: 'Image of the containers; sessions with one never run on the process runtime.',
@@ -320,6 +317,10 @@ export const GROUP_SETTINGS = z.object({
     allowed: 'the name of an image, such as registry.example/agent:1.2',
     range: 'an image',
     shown: 'the runner image',
+  }),
+  ENTRYPOINT: command({
+    section: AGENT,
+    text: 'Program and arguments that are started as the runner, in place of the entry point of the image or of our own runner.',
   }),
   ENVIRONMENT: environment({
     section: AGENT,

@@ -30,6 +30,7 @@ export function specSource(options: SpecSourceOptions): SpecSource {
         provider: record.provider ?? group.provider,
         command: record.command ?? group.command,
         image: record.image ?? group.image,
+        entrypoint: group.entrypoint,
         environment: containerEnvironment(options, group, sessionPaths(dataDir, record.address).out),
         network: group.network,
         limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },
