@@ -7,6 +7,9 @@ import { ok, problem, warning } from './finding.js';
 import type { DoctorWorld, ExaminedRuntime, Kind } from './world.js';
 import { runProbe } from './probe.js';
 
+const OTHER_FOLDERS =
+  'see to it that the engine and this process see the same data dir: for a daemon in a container set HOST_DATA_DIR, for a desktop engine share the folder; with SELinux label it ("chcon -Rt container_file_t")';
+
 /** Stands in where there is no data dir: nothing carries it. */
 const NO_INSTALL = '0'.repeat(32) as InstallId;
 
@@ -50,7 +53,8 @@ export async function checkProbe(
     const { report, answered } = await runProbe(world, examiner, kind, install);
     return probeFinding(kind, report, answered, world.clock.monotonic() - begunMs);
   } catch (error) {
-    return problem(`it could not be run: ${describeError(error).message}`, 'mend what the other checks tell first');
+    const { message } = describeError(error);
+    return problem(`it could not be run: ${message}`, remedyForRefusal(message));
   }
 }
 
@@ -121,9 +125,16 @@ export function probeFinding(kind: Kind, report: ProbeReport, answered: boolean 
   return ok(`a container ${held}${answered === true ? ', answers a message' : ''}; ${took}`);
 }
 
+function remedyForRefusal(message: string): string {
+  if (/bind|mount|source path/i.test(message)) return OTHER_FOLDERS;
+  if (/network/i.test(message)) return 'make the network that NETWORK names ("docker network create"), or name another';
+  if (/no space|ENOSPC|EDQUOT/i.test(message)) return 'free some space on the disks of the data dir and of the engine';
+  return 'mend what the message and the other checks tell; the log of the engine may say more';
+}
+
 function remedyFor(broken: readonly string[]): string {
-  if (broken.some((what) => /reads|arrives/.test(what))) {
-    return 'see to it that the engine and this process see the same data dir: for a daemon in a container set HOST_DATA_DIR, for a desktop engine share the folder; with SELinux label it ("chcon -Rt container_file_t")';
+  if (broken.some((what) => /^reads|folder of its session/.test(what))) {
+    return OTHER_FOLDERS;
   }
   if (broken.some((what) => what.startsWith('writes'))) {
     return 'look at the owner and mode of sessions/*/*/out: run the daemon as the user who made them, with the same engine';

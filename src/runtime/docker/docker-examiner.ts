@@ -50,9 +50,10 @@ export class DockerExaminer implements RuntimeExaminer {
 
   async describe(): Promise<RuntimeCondition> {
     const version = await this.#engine.version();
+    const api = await this.#engine.apiVersion();
     const { rootless, remapsUsers } = await this.#facts();
     const notes = [...(rootless ? ['rootless'] : []), ...(remapsUsers ? ['maps the users of containers'] : [])];
-    const description = [`${version} at ${this.#engine.url}`, ...notes].join(', ');
+    const description = [`${version} (API ${api}) at ${this.#engine.url}`, ...notes].join(', ');
     return { description, runner: await this.#runner() };
   }
 
@@ -152,6 +153,10 @@ function reportOf(text: string, spec: ContainerSpec): Pick<ProbeReport, 'tried' 
   if (line === undefined) return { tried: [], output };
   const tried = JSON.parse(line.slice(PROBE_LINE.length)) as ProbeReport['tried'];
   const seen = lstatSync(join(spec.outDir, PROBE_FILE), { throwIfNoEntry: false }) !== undefined;
-  const arrival = { what: 'what it wrote is here', held: seen, detail: seen ? '' : 'it wrote to another folder' };
+  const arrival = {
+    what: 'writes to the folder of its session',
+    held: seen,
+    detail: seen ? '' : 'nothing arrived there',
+  };
   return { tried: [...tried, arrival], output };
 }
