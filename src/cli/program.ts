@@ -5,6 +5,7 @@ import type { Cli } from './command.js';
 import { nameOf, withCommonOptions } from './command.js';
 import { addConfig } from './commands/config.js';
 import { addDead } from './commands/dead.js';
+import { addDoctor } from './commands/doctor.js';
 import { addDrain } from './commands/drain.js';
 import { addLogs } from './commands/logs.js';
 import { addReplies } from './commands/replies.js';
@@ -64,6 +65,7 @@ export function createProgram(cli: Cli, version: string): Command {
     addLogs,
     addDrain,
     addConfig,
+    addDoctor,
   ]) {
     add(program, cli);
   }

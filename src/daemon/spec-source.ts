@@ -11,7 +11,7 @@ const PROCESS_BASICS = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 export interface SpecSourceOptions {
   readonly dataDir: string;
   readonly settings: Settings;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'install'>;
   readonly runtime: 'docker' | 'process';
   readonly runnerVersion: string;
   /** The daemon's own environment, of which only named variables are let through. */

@@ -222,3 +222,18 @@ export interface DrainView {
   readonly stopped: number;
   readonly interrupted: readonly string[];
 }
+
+export interface DoctorView {
+  readonly checks: readonly CheckView[];
+  readonly problems: number;
+  readonly warnings: number;
+}
+
+export interface CheckView {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'problem';
+  /** What was found. */
+  readonly detail: string;
+  /** What to type or do; null where nothing is wrong. */
+  readonly remedy: string | null;
+}
