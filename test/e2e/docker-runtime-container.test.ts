@@ -1,5 +1,6 @@
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { Container, ContainerEnd, ContainerId } from '../../src/ports/runtime.js';
 import type { Epoch } from '../../src/protocol/address.js';
@@ -143,6 +144,22 @@ await describeWithEngine('docker runtime: a container', (engine) => {
     expect(output).not.toContain('\ufffd');
     expect(Buffer.byteLength(output)).toBeGreaterThan(65_536 - 4);
     expect(Buffer.byteLength(output)).toBeLessThanOrEqual(65_536);
+  });
+
+  it('F31: bounds what the engine keeps of an output of 50 MB', async () => {
+    const script = `const line = 'x'.repeat(1023) + '\\n'; const part = line.repeat(1024);
+      let left = 50; const more = () => { if (left-- > 0) process.stdout.write(part, more); }; more();`;
+    const container = await startOrThrow(runtime, await bench.spec(runtime, install, ['node', '-e', script]));
+    await eventually('its exit', async () => (await runtime.inspect(container.name))?.state === 'exited', {
+      timeoutMs: 60_000,
+    });
+    const { LogPath: logPath } = await engine.docker.getContainer(container.id).inspect();
+    const folder = dirname(logPath);
+    const files = readdirSync(folder).filter((name) => name.startsWith(basename(logPath)));
+    const bytes = files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    expect(bytes).toBeGreaterThan(MIB);
+    expect(bytes).toBeLessThan(9 * MIB);
+    await runtime.remove(container.id);
   });
 
   it('renames what it harvested and removes it, now or by the next start of the daemon', async () => {

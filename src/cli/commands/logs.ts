@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { requireAddress } from '../../desk/input-texts.js';
 import type { Cli } from '../command.js';
@@ -11,13 +12,15 @@ export function addLogs(parent: Command, cli: Cli): void {
   const command = withCommonOptions(parent.command('logs'))
     .description('output of the container that runs, or of the last one and how it ended')
     .argument('<group/session>', 'the session')
-    .addHelpText('after', examples('nightporter logs demo/first'))
-    .action((session: string) =>
+    .option('--tail <lines>', 'no more than the last lines', readCount)
+    .addHelpText('after', examples('nightporter logs demo/first', 'nightporter logs demo/first --tail 20'))
+    .action((session: string, { tail }: { readonly tail?: number }) =>
       cli.run(command, async (context) => {
         requireAddress(session);
         const desk = await openForReading(context);
         try {
-          const view = await desk.api.logs(session);
+          const all = await desk.api.logs(session);
+          const view = tail === undefined ? all : { ...all, output: lastLines(all.output, tail) };
           if (context.json) {
             await printJson(context.output, view);
             return 0;
@@ -34,4 +37,16 @@ export function addLogs(parent: Command, cli: Cli): void {
         }
       }),
     );
+}
+
+function readCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a number of lines, 1 or more.');
+  return Number(text);
+}
+
+function lastLines(text: string, count: number): string {
+  const lines = text.split('\n');
+  // What ends with a newline has no further line after it.
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
+  return lines.slice(Math.max(0, end - count)).join('\n');
 }

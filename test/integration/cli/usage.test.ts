@@ -36,6 +36,7 @@ describe('what is typed wrong', () => {
     ['a batch that is a folder', ['send', '--batch', '/tmp'], /--batch cannot read \/tmp: it is a folder/],
     ['a batch with the options of one message', ['send', '--batch', '-', '--id', 'x'], /--batch takes text, id/],
     ['a command that does not exist', ['schedules'], /unknown command 'schedules'/],
+    ['a number of lines that is none', ['logs', 'a/b', '--tail', '0'], /number of lines, 1 or more/],
   ])('%s: exit 2, one line on stderr, nothing on stdout, nothing made', async (_what, args, message) => {
     const result = await runCli(args, { env: { NIGHTPORTER_DATA_DIR: dataDir } });
     expect(result.stderr).toMatch(oneLine(message));
@@ -114,6 +115,9 @@ describe('help', () => {
     [['logs', '--help']],
     [['drain', '--help']],
     [['config', '--help']],
+    [['config', 'show', '--help']],
+    [['config', 'check', '--help']],
+    [['doctor', '--help']],
   ])('%j is on stdout, exit 0, with examples', async (args) => {
     const result = await runCli(args);
     expect(result).toMatchObject({ code: 0, stderr: '' });
