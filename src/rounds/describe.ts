@@ -12,6 +12,7 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
     case 'fail':
       return { ...base, message: action.messageId, error: action.change.set.error ?? null };
     case 'retry':
+    case 'replay':
     case 'defer':
       return {
         ...base,
@@ -21,6 +22,7 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
       };
     case 'forget':
       return { ...base, message: action.claim.messageId };
+    case 'drop_replay':
     case 'clear':
       return { ...base, message: action.messageId };
     case 'stop':

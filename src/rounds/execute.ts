@@ -13,7 +13,9 @@ import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
 import type { Stops } from './stop-container.js';
+import { dropReplays, replaysWaitNoMore } from './replays.js';
 import { quarantine } from './quarantine.js';
+import { recordTurnEnds, turnEnds } from './turn-ends.js';
 import { replaceFile } from './replace-file.js';
 import { describeAction } from './describe.js';
 
@@ -93,6 +95,9 @@ export class Executor {
         return;
       case 'hold':
         return;
+      case 'drop_replay':
+        this.#porter.registry.dropReplays(session, [{ id: action.messageId, attempt: action.attempt }]);
+        return;
       case 'wait': {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
         if (action.untilMs !== null) this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
@@ -113,6 +118,7 @@ export class Executor {
         action.by === 'settle' ||
         ('dropAck' in action && action.dropAck),
     );
+    const ends = turnEnds(this.#porter, record, observation, messages);
     let outcome: FilesOutcome<Written>;
     if (needsNoContainer) {
       if (observation.container.kind !== 'none' || one.inFlight !== null) return 'again';
@@ -123,9 +129,11 @@ export class Executor {
         return 'again';
       }
       const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
+      recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
       const changes = messages.flatMap((action) => ('change' in action ? [action.change] : []));
+      recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.change(record.address, changes);
     }
     if (outcome.kind !== 'ok') {
@@ -138,7 +146,9 @@ export class Executor {
     this.#porter.registry.together(() => {
       guardMessages(this.#porter, record, messages);
       tellMessages(this.#porter, record, messages);
+      dropReplays(this.#porter, record, messages);
     });
+    if (replaysWaitNoMore(messages)) return 'again';
     return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };
   }
 }

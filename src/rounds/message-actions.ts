@@ -8,11 +8,11 @@ import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
   Action,
-  { readonly kind: 'complete' | 'fail' | 'retry' | 'defer' | 'forget' | 'clear' }
+  { readonly kind: 'complete' | 'fail' | 'retry' | 'defer' | 'replay' | 'forget' | 'clear' }
 >;
 
 export function isMessageAction(action: Action): action is MessageAction {
-  return ['complete', 'fail', 'retry', 'defer', 'forget', 'clear'].includes(action.kind);
+  return ['complete', 'fail', 'retry', 'defer', 'replay', 'forget', 'clear'].includes(action.kind);
 }
 
 /** All that the plan decided of messages, as the one step that the files take. */
