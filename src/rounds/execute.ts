@@ -129,11 +129,11 @@ export class Executor {
         return 'again';
       }
       const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
-      recordTurnEnds(this.#porter, record, ends);
+      await recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
       const changes = messages.flatMap((action) => ('change' in action ? [action.change] : []));
-      recordTurnEnds(this.#porter, record, ends);
+      await recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.change(record.address, changes);
     }
     if (outcome.kind !== 'ok') {

@@ -32,8 +32,10 @@ export function turnEnds(
 }
 
 /** Before the session's file says so: what a crash leaves in between is replaced by the next look. */
-export function recordTurnEnds(porter: Porter, record: SessionRecord, ends: readonly TurnEnd[]): void {
-  if (ends.length > 0) porter.registry.recordTurnEnds(record.address, ends);
+export async function recordTurnEnds(porter: Porter, record: SessionRecord, ends: readonly TurnEnd[]): Promise<void> {
+  if (ends.length === 0) return;
+  await porter.turn();
+  porter.registry.recordTurnEnds(record.address, ends);
 }
 
 function isEnding(action: MessageAction): action is Ending {
