@@ -2,10 +2,13 @@ import type {
   BatchView,
   CreatedView,
   DeadLetterView,
+  DeadMessageView,
   DrainView,
   LogsView,
   ChangedView,
+  PurgedView,
   RepliesPage,
+  RetriedView,
   SentView,
   SessionSummaryView,
   SessionView,
@@ -28,7 +31,10 @@ export interface DeskApi {
   sessions(options: { readonly closed: boolean }): AsyncIterable<Streamed<SessionSummaryView>>;
   showSession(session: string): Promise<SessionView>;
   changeSession(session: string, change: SessionChange): Promise<ChangedView>;
-  deadLetters(options: { readonly session?: string | undefined }): AsyncIterable<Streamed<DeadLetterView>>;
+  deadLetters(filter: DeadFilter): AsyncIterable<Streamed<DeadLetterView>>;
+  showDead(session: string, id: string): Promise<DeadMessageView>;
+  retryDead(selection: DeadSelection): Promise<RetriedView>;
+  purgeDead(selection: DeadSelection): Promise<PurgedView>;
   logs(session: string): Promise<LogsView>;
   sweep(options: { readonly dryRun: boolean; readonly runtime?: string | undefined }): Promise<SweepView>;
   drain(): Promise<DrainView>;
@@ -46,6 +52,31 @@ export interface SendInput {
   readonly after?: string | undefined;
   /** True: wakes no container by itself. */
   readonly noWake?: boolean | undefined;
+}
+
+/** Which dead letters. */
+export interface DeadFilter {
+  readonly session?: string | undefined;
+  readonly group?: string | undefined;
+  /** Why the last turn ended: `tries_spent`, `fatal`, ... */
+  readonly reason?: string | undefined;
+  readonly errorClass?: string | undefined;
+  /** Ended longer ago than this: `90m`, `12h`, `7d`. */
+  readonly olderThan?: string | undefined;
+  readonly newerThan?: string | undefined;
+  readonly limit?: number | undefined;
+  /** Purged ones too. */
+  readonly purged?: boolean | undefined;
+}
+
+/** Which dead letters to change: named ones of a session, or those that the filter lets through. */
+export interface DeadSelection extends DeadFilter {
+  readonly ids?: readonly string[] | undefined;
+  /** Needed where nothing says which ones. */
+  readonly all?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  /** A text time: only those that had ended by then. */
+  readonly until?: string | undefined;
 }
 
 export interface CreateSessionInput {

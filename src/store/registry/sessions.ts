@@ -34,21 +34,21 @@ const PAGE_ROWS = 500;
 
 export function sessions(connection: Connection): Sessions {
   const select = connection.prepare(`${SELECT} WHERE s.address = ?`);
-  const selectPage = connection.prepare(`${SELECT} WHERE s.address > ? ORDER BY s.address LIMIT ?`);
+  const selectPage = connection.prepare(`${SELECT} WHERE s.address > @after ORDER BY s.address LIMIT @limit`);
   const selectSeriesPage = connection.prepare(
-    `${SELECT} WHERE s.address > ?1 AND s.address IN (
-       SELECT address FROM sessions WHERE live_series > 0 AND address > ?1
-       UNION SELECT session FROM spool WHERE recurrence IS NOT NULL AND session > ?1
-     ) ORDER BY s.address LIMIT ?2`,
+    `${SELECT} WHERE s.address > @after AND s.address IN (
+       SELECT address FROM sessions WHERE live_series > 0 AND address > @after
+       UNION SELECT session FROM spool WHERE recurrence IS NOT NULL AND session > @after
+     ) ORDER BY s.address LIMIT @limit`,
   );
   const selectFailedPage = connection.prepare(
-    `${SELECT} WHERE s.address > ?1 AND s.failed > 0 ORDER BY s.address LIMIT ?2`,
+    `${SELECT} WHERE s.address > @after AND s.failed > 0 ORDER BY s.address LIMIT @limit`,
   );
   const selectDeadPage = connection.prepare(
-    `${SELECT} WHERE s.address > ?1 AND s.address IN (
-       SELECT address FROM sessions WHERE failed > 0 AND address > ?1
-       UNION SELECT address FROM sessions WHERE purged > 0 AND address > ?1
-     ) ORDER BY s.address LIMIT ?2`,
+    `${SELECT} WHERE s.address > @after AND s.address IN (
+       SELECT address FROM sessions WHERE failed > 0 AND address > @after
+       UNION SELECT address FROM sessions WHERE purged > 0 AND address > @after
+     ) ORDER BY s.address LIMIT @limit`,
   );
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ? AND address <> ?');
   const insert = connection.prepare(
@@ -91,7 +91,7 @@ export function sessions(connection: Connection): Sessions {
     let last = after;
     for (;;) {
       // By pages: an open cursor would forbid every write on this connection.
-      const page = connection.read(() => select.all(last, PAGE_ROWS).map(sessionOf));
+      const page = connection.read(() => select.all({ after: last, limit: PAGE_ROWS }).map(sessionOf));
       yield* page;
       const end = page.at(-1);
       if (end === undefined) return;
