@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Fields } from './config/fields.js';
-import type { Policy } from './core/policy.js';
 import {
   bytes,
   choice,
@@ -12,6 +11,7 @@ import {
   optionalWord,
   word,
   yesNo,
+  zone,
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
 import type { GroupName } from './protocol/address.js';
@@ -169,6 +169,11 @@ export const HOST_SETTINGS = z.object({
     max: 7 * DAY,
     default: 5 * MINUTE,
   }),
+  TIMEZONE: zone({
+    section: ENGINE,
+    text: 'Zone of recurring messages that name none.',
+    default: 'UTC',
+  }),
   LOG_LEVEL: choice({
     section: ENGINE,
     text: 'Least severe log line that is written to stderr.',
@@ -304,10 +309,7 @@ export const GROUP_SETTINGS = z.object({
     range: 'a name',
     default: 'echo',
   }),
-  COMMAND: command({
-    section: AGENT,
-    text: 'Program and arguments of the `command` provider.',
-  }),
+  COMMAND: command({ section: AGENT, text: 'Program and arguments of the `command` provider.' }),
   IMAGE: optionalWord({
     section: AGENT,
     text: 'Image of the containers; sessions with one never run on the process runtime.',
@@ -315,6 +317,10 @@ export const GROUP_SETTINGS = z.object({
     allowed: 'the name of an image, such as registry.example/agent:1.2',
     range: 'an image',
     shown: 'the runner image',
+  }),
+  ENTRYPOINT: command({
+    section: AGENT,
+    text: 'Program and arguments that are started as the runner, in place of the entry point of the image or of our own runner.',
   }),
   ENVIRONMENT: environment({
     section: AGENT,
@@ -394,29 +400,4 @@ export function groupSettings(settings: Settings, group: GroupName): GroupSettin
 export function heartbeatIntervalMs(group: GroupSettings): number {
   const derived = Math.min(10 * SECOND, group.staleThresholdMs / 6, group.absoluteCeilingMs / 6);
   return group.heartbeatIntervalMs ?? Math.max(10, Math.floor(derived));
-}
-
-/** The thresholds for a session of `group`; `sessionProvider` is its own provider, null: the group's. */
-export function policyFor(settings: Settings, group: GroupName, sessionProvider: string | null): Policy {
-  const own = groupSettings(settings, group);
-  const isCommand = (sessionProvider ?? own.provider) === 'command';
-  return {
-    sweepIntervalMs: settings.sweepIntervalMs,
-    staleThresholdMs: own.staleThresholdMs,
-    claimStuckMs: own.claimStuckMs,
-    absoluteCeilingMs: own.absoluteCeilingMs,
-    noProgressMs: own.noProgressMs,
-    turnTimeoutMs: own.turnTimeoutMs,
-    notClaimingMs: own.notClaimingMs,
-    idleTimeoutMs: own.idleTimeoutMs,
-    startGraceMs: own.startGraceMs,
-    maxTries: own.maxTries,
-    backoffBaseMs: own.backoffBaseMs,
-    maxToolTimeoutMs: own.maxToolTimeoutMs,
-    lockedStopMs: settings.lockedStopMs,
-    guardMaxRestarts: settings.guardMaxRestarts,
-    guardProbeMs: settings.guardProbeMs,
-    foreignAnswered: own.foreignAnswered,
-    progressJudged: !isCommand || (own.commandOutputIsProgress && own.turnTimeoutMs !== null),
-  };
 }

@@ -10,6 +10,8 @@ export function createHost(): Host {
     openDesk: async (mode, options) => (await import('./daemon/alone.js')).openDesk(mode, options),
     sweepOnce: async (options) => (await import('./daemon/alone.js')).sweepOnce(options),
     showSettings: async (options) => (await import('./daemon/alone.js')).showSettings(options),
+    checkSettings: async (options) => (await import('./daemon/alone.js')).checkSettings(options),
+    examine: async (options) => (await import('./daemon/doctor.js')).examineInstall(options),
   };
 }
 

@@ -1,6 +1,8 @@
 import type { SettingRow } from '../config/reference.js';
 import type { Desk } from '../desk/desk.js';
+import type { DaemonAnswer } from '../desk/doctor/world.js';
 import type { SweepReport } from '../desk/sweep.js';
+import type { DoctorView } from '../desk/views.js';
 
 /** What main hands the command line: everything that needs the composition root. */
 export interface Host {
@@ -18,6 +20,19 @@ export interface Host {
   sweepOnce(options: SweepOptions): Promise<SweepReportOrLock>;
   /** Every setting as it is in effect; secrets hidden. Creates nothing. */
   showSettings(options: HostOptions): Promise<readonly SettingRow[]>;
+  /** What is wrong with the settings, and what is only odd. Creates nothing. */
+  checkSettings(options: HostOptions): Promise<SettingsReport>;
+  /** Looks at everything, whatever state it is in; takes no lock, changes nothing but its own probe. */
+  examine(options: ExamineOptions): Promise<DoctorView>;
+}
+
+export interface SettingsReport {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface ExamineOptions extends HostOptions {
+  readonly daemon: () => Promise<DaemonAnswer>;
 }
 
 export interface HostOptions {

@@ -5,9 +5,11 @@ import type { Cli } from './command.js';
 import { nameOf, withCommonOptions } from './command.js';
 import { addConfig } from './commands/config.js';
 import { addDead } from './commands/dead.js';
+import { addDoctor } from './commands/doctor.js';
 import { addDrain } from './commands/drain.js';
 import { addLogs } from './commands/logs.js';
 import { addReplies } from './commands/replies.js';
+import { addSchedule } from './commands/schedule.js';
 import { addSend } from './commands/send.js';
 import { addSession } from './commands/session.js';
 import { addStart } from './commands/start.js';
@@ -58,10 +60,12 @@ export function createProgram(cli: Cli, version: string): Command {
     addReplies,
     addSession,
     addSweep,
+    addSchedule,
     addDead,
     addLogs,
     addDrain,
     addConfig,
+    addDoctor,
   ]) {
     add(program, cli);
   }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isZone } from '../protocol/zones.js';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.js';
 
 /** What the documentation and the error messages say about a setting. */
@@ -215,6 +216,19 @@ export function word({ section, text, pattern, allowed, range, ...rest }: Word &
     unit: 'text',
     allowed,
     range,
+    shown: rest.default,
+    secret: false,
+  });
+}
+
+/** A time zone by its name. */
+export function zone({ section, text, ...rest }: About & { readonly default: string }) {
+  return kind((found) => (typeof found === 'string' && isZone(found) ? found : undefined), rest.default, {
+    section,
+    text,
+    unit: 'text',
+    allowed: 'the name of a time zone, such as Europe/Berlin',
+    range: 'a time zone',
     shown: rest.default,
     secret: false,
   });

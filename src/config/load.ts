@@ -34,9 +34,21 @@ export interface SettingsSources {
   readonly readFile: (path: string) => string | undefined;
 }
 
+/** All that is wrong at once. */
+export class WrongSettings extends NightporterError {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+
+  constructor(problems: readonly string[], warnings: readonly string[]) {
+    super('usage', describe(problems));
+    this.problems = problems;
+    this.warnings = warnings;
+  }
+}
+
 /**
  * Defaults, config file, environment, flags, in rising order. What a group sets for itself wins over all of them.
- * @throws NightporterError `usage`, with every problem at once and where it is.
+ * @throws WrongSettings, with every problem at once and where it is.
  */
 export function loadSettings(sources: SettingsSources): Settings {
   const problems: string[] = [];
@@ -60,7 +72,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     const broken = (setting: SettingName): boolean => given.get(setting)?.valid === false;
     problems.push(...checkCombinations(settings, name, broken));
   }
-  if (problems.length > 0) throw new NightporterError('usage', describe(problems));
+  if (problems.length > 0) throw new WrongSettings(problems, warnings);
   return { ...everywhere, groups, warnings, sources: sourcesOf(layers, file.groups) };
 }
 

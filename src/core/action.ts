@@ -69,6 +69,33 @@ export type Action =
       readonly messageId: MessageId;
       readonly attempt: number;
     }
+  /** Not a change of its own: the ending before it puts the next occurrence in. `missed`: how many are caught up on. */
+  | {
+      readonly kind: 'recur';
+      readonly reason: 'ended';
+      readonly messageId: MessageId;
+      readonly seriesId: string;
+      readonly dueAtMs: number;
+      readonly missed: number;
+    }
+  /** An occurrence whose time has gone by moves to a later one. */
+  | {
+      readonly kind: 'advance';
+      readonly reason: 'missed_latest' | 'missed_skipped';
+      readonly messageId: MessageId;
+      readonly seriesId: string;
+      readonly dueAtMs: number;
+      readonly change: MessageChange;
+    }
+  /** A series ends for good. `change` null: the ending before it does it. */
+  | {
+      readonly kind: 'retire';
+      readonly reason: 'bad_schedule' | 'no_more';
+      readonly messageId: MessageId;
+      readonly seriesId: string;
+      readonly detail: string;
+      readonly change: MessageChange | null;
+    }
   /** Deletes a claim's row without counting it. */
   | {
       readonly kind: 'forget';

@@ -1,4 +1,4 @@
-import type { ContainerStateRow } from '../protocol/rows.js';
+import { isAckOfAttempt, type ContainerStateRow } from '../protocol/rows.js';
 import { claimKey, heldClaims } from './claims.js';
 import type { Incarnation } from './claims.js';
 import type { FilesFacts } from './facts.js';
@@ -31,6 +31,8 @@ export interface RunningMemory {
   readonly heartbeatIntervalMs: number | null;
   /** First sighting of each claim that it holds, by `claimKey`. */
   readonly claims: ReadonlyMap<string, FirstSeen>;
+  /** First sighting of each turn of an unfinished message, ended ones included, by `claimKey`. */
+  readonly begun: ReadonlyMap<string, FirstSeen>;
   /** Grows with every turn that ended: between two looks it may have claimed and ended one. */
   readonly turnsEnded: number;
   /** Monotonic time since which it has neither a claim nor due work; null: it has. */
@@ -67,6 +69,11 @@ export function noteLook(
     toolStart: sight(known?.toolStart, toolStartMs(state), now),
     heartbeatIntervalMs: declaredIntervalMs(state),
     claims: new Map(held.map((claim) => [claimKey(claim), firstSeen(known?.claims.get(claimKey(claim)), now)])),
+    begun: new Map(
+      facts.acked
+        .filter(({ message, ack }) => isAckOfAttempt(message, ack))
+        .map((acked) => [claimKey(acked), firstSeen(known?.begun.get(claimKey(acked)), now)]),
+    ),
     turnsEnded,
     idleSinceMonotonicMs: sinceMs(isFree && facts.due.dueCount === 0, known?.idleSinceMonotonicMs),
     unclaimedSinceMonotonicMs: sinceMs(isFree && facts.due.dueCount > 0, known?.unclaimedSinceMonotonicMs),

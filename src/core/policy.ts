@@ -17,6 +17,8 @@ export interface Policy {
   /** Restarts that follow a fruitless first start. */
   readonly guardMaxRestarts: number;
   readonly guardProbeMs: number;
+  /** Zone of series that name none. */
+  readonly timezone: string;
   readonly foreignAnswered: 'retry' | 'complete';
   /** Whether NO_PROGRESS_MS judges this session's runner (the `command` provider only when TURN_TIMEOUT_MS is set). */
   readonly progressJudged: boolean;

@@ -1,4 +1,5 @@
 import type { Host, HostOptions, SweepOptions } from '../cli/host.js';
+import { WrongSettings } from '../config/load.js';
 import { describeSettings } from '../config/reference.js';
 import { acquireHostLock } from '../store/host-lock.js';
 import { openRegistry } from '../store/registry/open-registry.js';
@@ -71,4 +72,17 @@ async function roundAndWhatItBegan(rounds: Assembled['rounds']): ReturnType<Asse
 
 export function showSettings(options: HostOptions): ReturnType<Host['showSettings']> {
   return Promise.resolve().then(() => describeSettings(settingsOf({ ...options, runtime: undefined })));
+}
+
+export function checkSettings(options: HostOptions): ReturnType<Host['checkSettings']> {
+  return Promise.resolve().then(() => {
+    try {
+      const { warnings } = settingsOf({ ...options, runtime: undefined });
+      return { problems: [], warnings };
+    } catch (error) {
+      if (!(error instanceof WrongSettings)) throw error;
+      const { problems, warnings } = error;
+      return { problems, warnings };
+    }
+  });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { policyFor } from '../config.js';
+import { policyFor } from '../config/policy.js';
 import type { Settings } from '../config.js';
 import { loadSettings } from '../config/load.js';
 import type { Desk } from '../desk/desk.js';
@@ -16,6 +16,7 @@ import { PorterRounds } from '../rounds/rounds.js';
 import { chooseRuntime, thisMachine } from '../runtime/choose-runtime.js';
 import type { RuntimeKind } from '../runtime/choose-runtime.js';
 import { CONTAINER_GID, CONTAINER_UID } from '../runtime/docker/create-options.js';
+import type { EngineAddress } from '../runtime/docker/engine-address.js';
 import { findEngineAddress } from '../runtime/docker/engine-address.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
@@ -24,14 +25,15 @@ import { specSource } from './spec-source.js';
 
 /** The folder that holds package.json: this file's place is the same below src/ and dist/src/. */
 export const PACKAGE_ROOT = findRoot();
-const COMPILED = `${PACKAGE_ROOT}dist/`;
+export const COMPILED = `${PACKAGE_ROOT}dist/`;
 /** As whom containers run under a root daemon. */
 const OUT_OWNER = { uid: CONTAINER_UID, gid: CONTAINER_GID };
 /** How long an end waits for what the runtime still does in the background. */
 const RUNTIME_CLOSE_MS = 5_000;
 /** Of this process: whoever starts another one waits for a turn. */
 const turns = new LoopTurns();
-const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
+export const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
+export const SHIM_ENTRY = `${COMPILED}src/runtime/process/shim.js`;
 
 export interface Places {
   readonly dataDir: string;
@@ -82,7 +84,7 @@ export async function openRuntime(
   kind: RuntimeKind,
   dataDir: string,
   settings: Settings,
-  registry: Registry,
+  registry: Pick<Registry, 'install'>,
   log: Logger,
 ): Promise<Runtime> {
   const shared = { install: registry.install, deadlineMs: settings.runtimeDeadlineMs };
@@ -90,20 +92,14 @@ export async function openRuntime(
     return new ProcessRuntime({
       ...shared,
       dataDir,
-      shimEntry: `${COMPILED}src/runtime/process/shim.js`,
+      shimEntry: SHIM_ENTRY,
       runnerEntry: RUNNER_ENTRY,
       nodePath: process.execPath,
       log: log.child({ component: 'process-runtime' }),
       turns,
     });
   }
-  const address = findEngineAddress(thisMachine());
-  if (address === undefined) {
-    throw new NightporterError(
-      'unavailable',
-      'no container engine is installed: install Docker or Podman, set DOCKER_HOST, or use --runtime process',
-    );
-  }
+  const address = requireEngineAddress();
   // Loaded only where it is needed: it takes a quarter of a second.
   const { DockerRuntime } = await import('../runtime/docker/docker-runtime.js');
   return new DockerRuntime({
@@ -114,6 +110,15 @@ export async function openRuntime(
     dataPathMapping: settings.hostDataDir === null ? undefined : { from: dataDir, to: settings.hostDataDir },
     log: log.child({ component: 'docker-runtime' }),
   });
+}
+
+export function requireEngineAddress(): EngineAddress {
+  const address = findEngineAddress(thisMachine());
+  if (address !== undefined) return address;
+  throw new NightporterError(
+    'unavailable',
+    'no container engine is installed: install Docker or Podman, set DOCKER_HOST, or use --runtime process',
+  );
 }
 
 async function atMost(limitMs: number, work: Promise<void>): Promise<void> {
@@ -188,7 +193,7 @@ export function openDeskOn(
     files,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes },
+    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes, timezone: settings.timezone },
     log: log.child({ component: 'desk' }),
     ...live,
   };
@@ -224,7 +229,7 @@ export function packageVersion(): string {
   throw new NightporterError('failed', `${PACKAGE_ROOT}package.json has no version: reinstall Nightporter`);
 }
 
-async function runnerImage(): Promise<string> {
+export async function runnerImage(): Promise<string> {
   const { runnerImageTag } = await import('../runtime/docker/image.js');
   return runnerImageTag(PACKAGE_ROOT);
 }

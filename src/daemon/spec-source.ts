@@ -11,7 +11,7 @@ const PROCESS_BASICS = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 export interface SpecSourceOptions {
   readonly dataDir: string;
   readonly settings: Settings;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'install'>;
   readonly runtime: 'docker' | 'process';
   readonly runnerVersion: string;
   /** The daemon's own environment, of which only named variables are let through. */
@@ -30,6 +30,7 @@ export function specSource(options: SpecSourceOptions): SpecSource {
         provider: record.provider ?? group.provider,
         command: record.command ?? group.command,
         image: record.image ?? group.image,
+        entrypoint: group.entrypoint,
         environment: containerEnvironment(options, group, sessionPaths(dataDir, record.address).out),
         network: group.network,
         limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },

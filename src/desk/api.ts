@@ -9,6 +9,9 @@ import type {
   PurgedView,
   RepliesPage,
   RetriedView,
+  ScheduleChangedView,
+  ScheduleDetailView,
+  ScheduleView,
   SentView,
   SessionSummaryView,
   SessionView,
@@ -35,6 +38,9 @@ export interface DeskApi {
   showDead(session: string, id: string): Promise<DeadMessageView>;
   retryDead(selection: DeadSelection): Promise<RetriedView>;
   purgeDead(selection: DeadSelection): Promise<PurgedView>;
+  schedules(options: { readonly session?: string | undefined }): AsyncIterable<Streamed<ScheduleView>>;
+  showSchedule(session: string, series: string): Promise<ScheduleDetailView>;
+  changeSchedule(session: string, series: string, change: ScheduleChange): Promise<ScheduleChangedView>;
   logs(session: string): Promise<LogsView>;
   sweep(options: { readonly dryRun: boolean; readonly runtime?: string | undefined }): Promise<SweepView>;
   drain(): Promise<DrainView>;
@@ -52,6 +58,12 @@ export interface SendInput {
   readonly after?: string | undefined;
   /** True: wakes no container by itself. */
   readonly noWake?: boolean | undefined;
+  /** Five fields: the message begins a series of this schedule. */
+  readonly cron?: string | undefined;
+  /** Zone of `cron`; default: the install's. */
+  readonly tz?: string | undefined;
+  /** What the series does about missed occurrences. */
+  readonly missed?: string | undefined;
 }
 
 /** Which dead letters. */
@@ -89,3 +101,14 @@ export interface CreateSessionInput {
 
 export const SESSION_CHANGES = ['pin', 'unpin', 'suspend', 'resume', 'close', 'reopen', 'delete', 'release'] as const;
 export type SessionChange = (typeof SESSION_CHANGES)[number];
+
+export const SCHEDULE_CHANGES = ['pause', 'resume', 'run-now', 'set', 'cancel'] as const;
+
+export interface ScheduleChange {
+  readonly change: (typeof SCHEDULE_CHANGES)[number];
+  /** Of `set`: what is not named stays. */
+  readonly cron?: string | undefined;
+  readonly tz?: string | undefined;
+  readonly missed?: string | undefined;
+  readonly text?: string | undefined;
+}

@@ -9,6 +9,8 @@ import { purgeDead } from './purge-dead.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
 import { retryDead } from './retry-dead.js';
+import { changeSchedule } from './schedule/change-schedule.js';
+import { listSchedules, showSchedule } from './schedule/list-schedules.js';
 import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
 import { showDead } from './show-dead.js';
@@ -33,6 +35,9 @@ export function deskApi(desk: Desk): DeskApi {
     showDead: (session, id) => showDead(desk, session, id),
     retryDead: (selection) => retryDead(desk, selection),
     purgeDead: (selection) => purgeDead(desk, selection),
+    schedules: (options) => listSchedules(desk, options),
+    showSchedule: (session, series) => showSchedule(desk, session, series),
+    changeSchedule: (session, series, change) => changeSchedule(desk, session, series, change),
     logs: (session) => readLogs(desk, session),
     sweep: (options) => sweep(desk, options),
     drain: () => drain(desk),

@@ -29,4 +29,6 @@ export interface DeskSettings {
   readonly dataDir: string;
   /** Largest content of a message, as JSON text in UTF-8. */
   readonly messageMaxBytes: number;
+  /** Zone of series that name none. */
+  readonly timezone: string;
 }

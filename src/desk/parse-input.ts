@@ -1,8 +1,8 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { NightporterError } from '../protocol/errors.js';
-import type { CreateSessionInput, SendInput } from './api.js';
-import { SESSION_CHANGES } from './api.js';
+import type { CreateSessionInput, ScheduleChange, SendInput } from './api.js';
+import { SCHEDULE_CHANGES, SESSION_CHANGES } from './api.js';
 import { quoted } from './input-texts.js';
 
 const SEND_FIELDS = {
@@ -12,6 +12,9 @@ const SEND_FIELDS = {
   kind: z.string().optional(),
   after: z.string().optional(),
   noWake: z.boolean().optional(),
+  cron: z.string().optional(),
+  tz: z.string().optional(),
+  missed: z.string().optional(),
 };
 
 export const SEND: z.ZodType<SendInput> = z.strictObject(SEND_FIELDS);
@@ -22,6 +25,14 @@ export const CREATE_SESSION: z.ZodType<CreateSessionInput> = z.strictObject({
   image: z.string().optional(),
 });
 export const CHANGE_SESSION = z.strictObject({ change: z.enum(SESSION_CHANGES) });
+export const CHANGE_SCHEDULE: z.ZodType<ScheduleChange & { readonly series: string }> = z.strictObject({
+  series: z.string(),
+  change: z.enum(SCHEDULE_CHANGES),
+  cron: z.string().optional(),
+  tz: z.string().optional(),
+  missed: z.string().optional(),
+  text: z.string().optional(),
+});
 export const SWEEP = z.strictObject({ dryRun: z.boolean(), runtime: z.string().optional() });
 
 /**

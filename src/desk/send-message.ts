@@ -1,9 +1,11 @@
 import type { MessageId } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
+import type { NewMessage } from '../ports/session-files.js';
 import type { AcceptedMessage, AcceptResult } from '../ports/registry.js';
 import type { SendInput } from './api.js';
 import type { Desk } from './desk.js';
 import { requireAddress, requireInstant, requireName } from './input-texts.js';
+import { requireCron, requireMissed, requireNext, requireZone } from './schedule/input-schedule.js';
 import type { SentView } from './views.js';
 
 /**
@@ -24,16 +26,8 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
   const { address } = requireAddress(input.session);
   const id = input.id === undefined ? desk.random.id() : requireName(input.id, 'message id');
   const kind = requireName(input.kind ?? 'chat', 'kind of message');
-  const processAfterMs = input.after === undefined ? null : requireInstant(input.after, 'after');
-  const content = JSON.stringify({ text: input.text });
-  const bytes = Buffer.byteLength(content);
-  const limit = desk.settings.messageMaxBytes;
-  if (bytes > limit) {
-    throw new NightporterError(
-      'usage',
-      `the message is ${bytes} bytes as JSON, the most is ${limit} (MESSAGE_MAX_BYTES): send less, or a path to it`,
-    );
-  }
+  const afterMs = input.after === undefined ? null : requireInstant(input.after, 'after');
+  const content = requireContent(desk, { text: input.text });
   const nowMs = desk.clock.now();
   return {
     session: address,
@@ -42,7 +36,7 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
       id: id as MessageId,
       kind,
       timestampMs: nowMs,
-      processAfterMs,
+      processAfterMs: afterMs,
       trigger: input.noWake !== true,
       onWake: false,
       content,
@@ -51,8 +45,45 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
       timezone: null,
       occurrenceMs: null,
       missed: null,
+      ...seriesOf(desk, input, id, Math.max(nowMs, afterMs ?? nowMs)),
     },
   };
+}
+
+/** What makes a message the first of a series; it fires first at the first time after `afterMs`. */
+function seriesOf(desk: Desk, input: SendInput, id: string, afterMs: number): Partial<NewMessage> {
+  const { cron, tz, missed } = input;
+  if (cron === undefined) {
+    const extra = tz !== undefined ? 'a time zone (tz)' : missed !== undefined ? 'a policy (missed)' : undefined;
+    if (extra === undefined) return {};
+    throw new NightporterError('usage', `${extra} belongs to a recurring message: name its schedule too (cron)`);
+  }
+  if (input.noWake === true) {
+    throw new NightporterError('usage', 'a recurring message wakes its session: leave out one of cron and noWake');
+  }
+  const recurrence = requireCron(cron);
+  const timezone = tz === undefined ? null : requireZone(tz);
+  const firstMs = requireNext(recurrence, timezone ?? desk.settings.timezone, afterMs - 1);
+  return {
+    recurrence,
+    seriesId: id,
+    timezone,
+    missed: missed === undefined ? 'latest' : requireMissed(missed),
+    processAfterMs: firstMs,
+    occurrenceMs: firstMs,
+  };
+}
+
+/** The content of a message as JSON text. @throws NightporterError `usage`: it is over the limit */
+export function requireContent(desk: Desk, value: { readonly text: string }): string {
+  const content = JSON.stringify(value);
+  const bytes = Buffer.byteLength(content);
+  const limit = desk.settings.messageMaxBytes;
+  if (bytes <= limit) return content;
+  throw new NightporterError(
+    'usage',
+    `the message is ${bytes} bytes as JSON, the most is ${limit} (MESSAGE_MAX_BYTES): send less, or a path to it`,
+  );
 }
 
 /** Why a message was not accepted; undefined when it was. */

@@ -133,6 +133,54 @@ export interface ChangedView {
   readonly changed: boolean;
 }
 
+export interface ScheduleView {
+  readonly session: string;
+  readonly series: string;
+  readonly cron: string;
+  readonly timezone: string;
+  /** null: it is paused. */
+  readonly next: string | null;
+  readonly paused: boolean;
+  /** How the occurrence that ended last ended; null: none has. */
+  readonly lastStatus: string | null;
+  readonly lastFinishedAt: string | null;
+  readonly missed: string;
+  readonly kind: string;
+}
+
+export interface ScheduleDetailView {
+  readonly session: string;
+  readonly series: string;
+  /** null: it has ended. */
+  readonly schedule: ScheduleView | null;
+  /** The next ones. */
+  readonly times: readonly string[];
+  /** Newest first. */
+  readonly occurrences: readonly OccurrenceView[];
+}
+
+export interface OccurrenceView {
+  readonly id: string;
+  readonly status: string;
+  /** null: run by hand. */
+  readonly occurrence: string | null;
+  readonly finishedAt: string | null;
+  /** From when it was due to when it ended, milliseconds. */
+  readonly lateMs: number | null;
+  readonly tries: number;
+  readonly errorClass: string | null;
+  readonly error: string | null;
+}
+
+export interface ScheduleChangedView extends ScheduleView {
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** An occurrence is under way: it is not touched. */
+  readonly underWay: boolean;
+  /** The message that `run-now` made. */
+  readonly message: string | null;
+}
+
 export interface DeadLetterView {
   readonly session: string;
   readonly id: string;
@@ -248,4 +296,19 @@ export interface SweepActionView {
 export interface DrainView {
   readonly stopped: number;
   readonly interrupted: readonly string[];
+}
+
+export interface DoctorView {
+  readonly checks: readonly CheckView[];
+  readonly problems: number;
+  readonly warnings: number;
+}
+
+export interface CheckView {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'problem';
+  /** What was found. */
+  readonly detail: string;
+  /** What to type or do; null where nothing is wrong. */
+  readonly remedy: string | null;
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { DeskApi } from '../desk/api.js';
 import { DEAD_FILTER, DEAD_SELECTION } from '../desk/dead-filter.js';
 import type { Desk } from '../desk/desk.js';
-import { CHANGE_SESSION, CREATE_SESSION, parseInput, SEND, SWEEP } from '../desk/parse-input.js';
+import { CHANGE_SCHEDULE, CHANGE_SESSION, CREATE_SESSION, parseInput, SEND, SWEEP } from '../desk/parse-input.js';
 import type { PingBody } from '../desk/wire.js';
 import { HTTP_STATUS } from '../desk/wire.js';
 import { NightporterError } from '../protocol/errors.js';
@@ -63,6 +63,15 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   app.get('/v1/sessions/:group/:session/dead', async (c) =>
     c.json(await api.showDead(session(c), c.req.query('id') ?? '')),
   );
+  app.get('/v1/schedules', (c) => streamRows(api.schedules({ session: c.req.query('session') })));
+  app.get('/v1/sessions/:group/:session/schedule', async (c) =>
+    c.json(await api.showSchedule(session(c), c.req.query('series') ?? '')),
+  );
+  app.post('/v1/sessions/:group/:session/schedule', async (c) => {
+    const input = await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES);
+    const { series, ...change } = parseInput(CHANGE_SCHEDULE, input);
+    return c.json(await api.changeSchedule(session(c), series, change));
+  });
   app.post('/v1/sweep', async (c) => c.json(await api.sweep(parseInput(SWEEP, await body(c)))));
   app.post('/v1/drain', async (c) => c.json(await api.drain()));
 

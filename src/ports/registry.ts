@@ -53,6 +53,8 @@ export interface Registry {
   };
   /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
+  /** An id that was accepted is not accepted again, whatever the content: what it named was cancelled. */
+  spendMessageId(session: SessionAddress, id: MessageId): void;
   /** Messages in the spool that begin a series, oldest first. */
   spooledSeries(session: SessionAddress): readonly NewMessage[];
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
@@ -290,6 +292,7 @@ export type NoticeKind =
   | 'disk_full'
   | 'image_missing'
   | 'duplicate_series'
+  | 'series_retired'
   | 'folder_missing'
   | 'file_busy';
 

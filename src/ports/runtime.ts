@@ -44,7 +44,7 @@ export interface ContainerSpec {
   readonly specHash: string;
   /** docker only; undefined: the install's runner image. */
   readonly image: string | undefined;
-  /** docker: command in the image, undefined for its own; process: always undefined (the runner). */
+  /** Program and arguments; undefined: the image's entry point (docker), the runner (process). */
   readonly command: readonly string[] | undefined;
   /** Complete environment; nothing of the daemon's own is added. */
   readonly environment: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
+import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
 import type { MessageChange, MessageRow, MessageStatus, MissedPolicy } from '../protocol/rows.js';
 
 /**
@@ -21,7 +22,7 @@ export interface SessionFiles {
   deliver(
     session: SessionAddress,
     messages: readonly NewMessage[],
-  ): Promise<FilesOutcome<{ readonly inserted: number }>>;
+  ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>>;
 
   /** Reads both files and the heartbeat; writes nothing. Opens outbound.db read-only and nothing else (but `containerGone`). */
   look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
@@ -73,6 +74,22 @@ export interface SessionFiles {
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
 
+  /** Live rows of series, by their next time; null: of all of them. */
+  series(
+    session: SessionAddress,
+    series: string | null,
+  ): Promise<FilesOutcome<{ readonly rows: readonly SeriesRow[] }>>;
+
+  /** Rows of one series, newest first. */
+  occurrences(
+    session: SessionAddress,
+    series: string,
+    limit: number,
+  ): Promise<FilesOutcome<{ readonly rows: readonly OccurrenceRow[] }>>;
+
+  /** Changes a series in one transaction; what its container has claimed is not moved. */
+  changeSeries(session: SessionAddress, change: SeriesChange): Promise<FilesOutcome<SeriesWritten>>;
+
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
@@ -96,7 +113,13 @@ export type FilesOutcome<T> =
 
 /** `stale`: what the plan was made from has changed; nothing was written, look again. */
 export type Written =
-  | { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number }
+  | {
+      readonly written: true;
+      readonly due: DueSummary;
+      readonly counts: MessageCounts;
+      readonly liveSeries: number;
+      readonly duplicates?: number;
+    }
   | { readonly written: false };
 
 export interface LookOptions {

@@ -11,6 +11,8 @@ export interface ContainerTemplate {
   readonly provider: string;
   readonly command: readonly string[] | null;
   readonly image: string | null;
+  /** Program and arguments in place of the image's entry point, or of the runner; null: those. */
+  readonly entrypoint: readonly string[] | null;
   /** Variables let through to the container: complete, nothing else of the daemon's is added. */
   readonly environment: Readonly<Record<string, string>>;
   readonly network: string;
@@ -47,8 +49,9 @@ export function containerName(install: InstallId, session: SessionAddress): stri
 
 /** Changes whenever a container started today would differ from one started before. */
 export function specHash(source: SpecSource, record: SessionRecord): string {
-  const { provider, command, image, environment, network, limits, heartbeatMs, maxClaims } = source.template(record);
-  const runner = image ?? source.runnerVersion;
+  const template = source.template(record);
+  const { provider, command, image, entrypoint, environment, network, limits, heartbeatMs, maxClaims } = template;
+  const runner = [image ?? source.runnerVersion, entrypoint];
   const sorted = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = [runner, provider, command, sorted, network, limits, heartbeatMs, maxClaims, PROTOCOL_VERSION];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
@@ -64,7 +67,7 @@ export function containerSpec(source: SpecSource, record: SessionRecord, epoch: 
     epoch,
     specHash: specHash(source, record),
     image: template.image ?? undefined,
-    command: undefined,
+    command: template.entrypoint ?? undefined,
     environment: {
       ...template.environment,
       [RUNNER_ENV.workspace]: places.workspace,

@@ -1,5 +1,6 @@
 import type { SessionAddress } from '../protocol/address.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
+import { tellDuplicates } from './message-actions.js';
 import type { Supervised } from './fleet.js';
 import type { Pass, Porter } from './porter.js';
 
@@ -23,6 +24,7 @@ export async function deliverSpool(
       porter.log.debug({ session, reason: outcome.kind, looks: one.busyLooks }, 'spool waits');
       return outcome;
     }
+    tellDuplicates(porter, { address: session }, outcome.duplicates);
     porter.registry.unspool(
       session,
       batch.map((message) => message.id),

@@ -20,6 +20,18 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
         dueAt: formatInstant(action.dueAtMs),
         tries: action.change.set.tries ?? action.change.expect.tries,
       };
+    case 'recur':
+      return {
+        ...base,
+        message: action.messageId,
+        series: action.seriesId,
+        dueAt: formatInstant(action.dueAtMs),
+        missed: action.missed,
+      };
+    case 'advance':
+      return { ...base, message: action.messageId, series: action.seriesId, dueAt: formatInstant(action.dueAtMs) };
+    case 'retire':
+      return { ...base, message: action.messageId, series: action.seriesId, detail: action.detail };
     case 'forget':
       return { ...base, message: action.claim.messageId };
     case 'drop_replay':

@@ -8,7 +8,14 @@ import { epochOf } from '../protocol/address.js';
 import { inspectSession } from './observe.js';
 import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
-import { guardMessages, isMessageAction, settleStep, tellMessages } from './message-actions.js';
+import {
+  changesOf,
+  guardMessages,
+  isMessageAction,
+  settleStep,
+  tellDuplicates,
+  tellMessages,
+} from './message-actions.js';
 import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
@@ -113,9 +120,10 @@ export class Executor {
     const { record, one, observation } = execution;
     const needsNoContainer = messages.some(
       (action) =>
+        action.kind === 'advance' ||
         action.kind === 'forget' ||
         action.kind === 'clear' ||
-        action.by === 'settle' ||
+        ('by' in action && action.by === 'settle') ||
         ('dropAck' in action && action.dropAck),
     );
     const ends = turnEnds(this.#porter, record, observation, messages);
@@ -132,23 +140,26 @@ export class Executor {
       await recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
-      const changes = messages.flatMap((action) => ('change' in action ? [action.change] : []));
       await recordTurnEnds(this.#porter, record, ends);
-      outcome = await this.#porter.files.change(record.address, changes);
+      outcome = await this.#porter.files.change(record.address, changesOf(messages));
     }
     if (outcome.kind !== 'ok') {
       this.#porter.alarm(record.address, 1_000);
       return null;
     }
     if (!outcome.written) return 'again';
+    const written = outcome;
     one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
     await this.#porter.turn();
     this.#porter.registry.together(() => {
       guardMessages(this.#porter, record, messages);
       tellMessages(this.#porter, record, messages);
+      tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
     });
     if (replaysWaitNoMore(messages)) return 'again';
+    // What moved may not be due any more.
+    if (messages.some(({ kind }) => kind === 'advance')) return 'again';
     return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };
   }
 }

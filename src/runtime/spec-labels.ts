@@ -9,3 +9,6 @@ export const LABELS = {
   /** Spec hash. */
   spec: 'nightporter.spec',
 } as const;
+
+/** Install id, on probes of `doctor`: they carry none of the labels above, so that no runtime takes them for its own. */
+export const PROBE_LABEL = 'nightporter.probe';

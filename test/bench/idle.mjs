@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { policyFor } from '../../dist/src/config.js';
+import { policyFor } from '../../dist/src/config/policy.js';
 import { loadSettings } from '../../dist/src/config/load.js';
 import { specSource } from '../../dist/src/daemon/spec-source.js';
 import { createLog } from '../../dist/src/observe/logs.js';

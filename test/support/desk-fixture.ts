@@ -55,7 +55,7 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
     runtime: options.runtime ?? null,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, messageMaxBytes: options.messageMaxBytes ?? 16 * 1024 * 1024 },
+    settings: { dataDir, timezone: 'UTC', messageMaxBytes: options.messageMaxBytes ?? 16 * 1024 * 1024 },
     log: createLog('silent'),
     requestStop: () => {
       rounds.stopRequests += 1;

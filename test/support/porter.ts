@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { policyFor } from '../../src/config.js';
+import { policyFor } from '../../src/config/policy.js';
 import type { Settings } from '../../src/config.js';
 import { loadSettings } from '../../src/config/load.js';
 import { specSource } from '../../src/daemon/spec-source.js';

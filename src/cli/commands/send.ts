@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { requireAddress, requireInstant, requireName } from '../../desk/input-texts.js';
+import { requireCron, requireMissed, requireZone } from '../../desk/schedule/input-schedule.js';
 import { NightporterError } from '../../protocol/errors.js';
 import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
@@ -13,6 +14,9 @@ interface SendOptions {
   readonly id?: string;
   readonly kind?: string;
   readonly after?: string;
+  readonly cron?: string;
+  readonly tz?: string;
+  readonly missed?: string;
   /** commander's form of --no-wake. */
   readonly wake: boolean;
   readonly batch?: string;
@@ -28,16 +32,20 @@ export function addSend(parent: Command, cli: Cli): void {
     .option('--id <id>', 'id of the message: the same id and content is accepted only once')
     .option('--kind <kind>', 'kind of message (default: chat)')
     .option('--after <time>', 'not before this time; UTC where it names no zone')
+    .option('--cron <expression>', 'begin a series: five fields, minute hour day-of-month month day-of-week')
+    .option('--tz <zone>', 'zone of --cron, like Europe/Berlin (default: TIMEZONE, else UTC)')
+    .option('--missed <policy>', 'of missed occurrences: latest (default, one for all), skip (none), all (at most 24)')
     .option('--no-wake', 'start no container for it: it is given to the next one')
     .option(
       '--batch <file>',
-      'NDJSON, a line a message: {"session", "text", "id", "kind", "after", "noWake"}; - is standard input',
+      'NDJSON, a line a message: {"session", "text", "id", "kind", "after", "noWake", "cron", "tz", "missed"}; - is standard input',
     )
     .addHelpText(
       'after',
       examples(
         'nightporter send demo/first "hello"',
         'nightporter send demo/first "the nightly report" --after 2030-01-31T06:00:00Z',
+        'nightporter send demo/first "the nightly report" --id nightly --cron "0 2 * * *" --tz Europe/Berlin',
         'nightporter send demo/first - --id order-4711 < order.txt',
         'nightporter send demo/first -- "-5 degrees"',
         'nightporter send --batch messages.ndjson',
@@ -65,12 +73,16 @@ async function sendOne(
   if (options.id !== undefined) requireName(options.id, 'message id');
   if (options.kind !== undefined) requireName(options.kind, 'kind of message');
   if (options.after !== undefined) requireInstant(options.after, '--after');
+  if (options.cron !== undefined) requireCron(options.cron);
+  if (options.tz !== undefined) requireZone(options.tz);
+  if (options.missed !== undefined) requireMissed(options.missed);
   const text = argument === '-' ? await readText(context.input) : argument;
 
   const desk = await openForWriting(context);
   try {
-    const { id, kind, after, wake } = options;
-    const sent = await desk.api.send({ session, text, id, kind, after, noWake: wake ? undefined : true });
+    const { id, kind, after, cron, tz, missed, wake } = options;
+    const noWake = wake ? undefined : true;
+    const sent = await desk.api.send({ session, text, id, kind, after, cron, tz, missed, noWake });
     if (context.json) {
       await printJson(context.output, sent);
       return;
@@ -90,9 +102,13 @@ async function sendBatch(
   options: SendOptions,
   batch: string,
 ): Promise<void> {
-  const single = (['id', 'kind', 'after'] as const).filter((name) => options[name] !== undefined);
+  const single = (['id', 'kind', 'after', 'cron', 'tz', 'missed'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
   if (text !== undefined || single.length > 0 || !options.wake) {
-    throw usage('--batch takes text, id, kind, after and noWake from its lines: leave them out of the command');
+    throw usage(
+      '--batch takes text, id, kind, after, cron, tz, missed and noWake from its lines: leave them out of the command',
+    );
   }
   if (session !== undefined) requireAddress(session);
   const bytes = batch === '-' ? context.input : await openFile(batch);

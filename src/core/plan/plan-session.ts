@@ -7,6 +7,7 @@ import type { Policy } from '../policy.js';
 import { planHostStop } from './host-stop.js';
 import { planJudge } from './judge.js';
 import type { Running } from './judge.js';
+import { planMissed, planRecurrence } from './recur.js';
 import { planReplay } from './replay.js';
 import { planSettle } from './settle.js';
 import { planSync } from './sync.js';
@@ -45,15 +46,20 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
   const sync = planSync(facts, noneRuns, policy, nowMs);
   const replay = planReplay(facts, noneRuns, nowMs);
   const settled = noneRuns ? planSettle(withoutForgotten(facts, replay.actions), observation, policy, nowMs) : [];
-  const messages = [...sync.actions, ...settled, ...replay.actions];
+  const ends = [...sync.actions, ...settled];
+  const missed = noneRuns ? planMissed(facts, policy, nowMs) : [];
+  const messages = [...planRecurrence(ends, facts, files.memory, policy, nowMs), ...missed, ...replay.actions];
   const guard = guardAfter(observation.guard, messages, nowMs);
   const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
   return [
     ...messages,
     ...(isNewlyHeld ? [HOLD] : []),
-    ...(container.kind === 'running'
-      ? planStop(observation, container, files, sync.rearmWaits || replay.rearmWaits, policy, context)
-      : planWake(observation, dueSinceMs(facts, messages, nowMs), guard, policy, nowMs)),
+    // What moves is looked at again before anything is woken for it.
+    ...(missed.length > 0
+      ? []
+      : container.kind === 'running'
+        ? planStop(observation, container, files, sync.rearmWaits || replay.rearmWaits, policy, context)
+        : planWake(observation, dueSinceMs(facts, messages, nowMs), guard, policy, nowMs)),
   ];
 }
 

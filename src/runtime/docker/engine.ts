@@ -61,6 +61,11 @@ export class Engine {
     return `${names.includes('Podman Engine') ? 'Podman' : 'Docker'} ${asText(version['Version'])}`;
   }
 
+  async apiVersion(): Promise<string> {
+    const version = asRecord(await this.#call('version', (abortSignal) => this.#plain.version({ abortSignal })));
+    return asText(version['ApiVersion']);
+  }
+
   async info(): Promise<{ readonly cpus: number; readonly security: readonly string[] }> {
     const info = asRecord(await this.#call('info', (abortSignal) => this.#plain.info({ abortSignal })));
     const security = Array.isArray(info['SecurityOptions']) ? info['SecurityOptions'].map(asText) : [];

@@ -190,7 +190,7 @@ export class ProcessRuntime implements Runtime {
       return await this.#launcher.launch(
         {
           folder: entry.folder,
-          runner: [this.#options.nodePath, this.#options.runnerEntry],
+          runner: spec.command ?? [this.#options.nodePath, this.#options.runnerEntry],
           cwd: spec.outDir,
           environment: { ...spec.environment, [MARKER_VARIABLE]: formatLabels(entry.labels) },
         },
@@ -224,9 +224,6 @@ export class ProcessRuntime implements Runtime {
   async #refusal(spec: ContainerSpec): Promise<string | undefined> {
     if (spec.image !== undefined) {
       return `a session with an image never runs on the process runtime: ${spec.image}`;
-    }
-    if (spec.command !== undefined) {
-      return `the process runtime runs nothing but the runner, not ${spec.command.join(' ')}`;
     }
     if (!isFileName(spec.name)) return `not a container name: ${spec.name}`;
     if (spec.install !== this.#options.install) return `the spec is of another install: ${spec.install}`;

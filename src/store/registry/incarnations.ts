@@ -20,6 +20,9 @@ type Incarnations = Pick<
 >;
 
 const OUTPUT_MAX_BYTES = 64 * 1024;
+/** A session that fails for months must not fill the disk with what its containers said (F31). */
+const OUTPUTS_KEPT = 3;
+const KEPT = 100;
 
 export function incarnations(connection: Connection): Incarnations {
   const raiseEpoch = connection.prepare(
@@ -49,6 +52,13 @@ export function incarnations(connection: Connection): Incarnations {
     `UPDATE incarnations SET stopped_at = @stoppedAt, exit_code = @exitCode, signal = @signal, oom_killed = @oomKilled,
        turns_completed = @turnsCompleted, output = @output, fruitless = @fruitless
      WHERE session = @session AND epoch = @epoch AND stopped_at IS NULL`,
+  );
+  const beyond = 'epoch <= (SELECT epoch FROM incarnations WHERE session = ? ORDER BY epoch DESC LIMIT 1 OFFSET ?)';
+  const forgetOutputs = connection.prepare(
+    `UPDATE incarnations SET output = NULL WHERE session = ? AND ${beyond} AND output IS NOT NULL`,
+  );
+  const forget = connection.prepare(
+    `DELETE FROM incarnations WHERE session = ? AND ${beyond} AND stopped_at IS NOT NULL`,
   );
   const selectOne = connection.prepare('SELECT * FROM incarnations WHERE session = ? AND epoch = ?');
   const selectNewest = connection.prepare('SELECT * FROM incarnations WHERE session = ? ORDER BY epoch DESC LIMIT ?');
@@ -86,7 +96,7 @@ export function incarnations(connection: Connection): Incarnations {
     },
 
     endIncarnation: (session, epoch, facts) => {
-      connection.write(() =>
+      connection.write(() => {
         end.run({
           session,
           epoch,
@@ -97,8 +107,10 @@ export function incarnations(connection: Connection): Incarnations {
           turnsCompleted: facts.turnsCompleted,
           output: lastBytes(facts.output, OUTPUT_MAX_BYTES),
           fruitless: facts.fruitless ? 1 : 0,
-        }),
-      );
+        });
+        forgetOutputs.run(session, session, OUTPUTS_KEPT);
+        forget.run(session, session, KEPT);
+      });
     },
 
     findIncarnation: (session, epoch) =>

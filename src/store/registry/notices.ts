@@ -20,6 +20,7 @@ const NOTICE_KINDS: Readonly<Record<NoticeKind, true>> = {
   disk_full: true,
   image_missing: true,
   duplicate_series: true,
+  series_retired: true,
   folder_missing: true,
   file_busy: true,
 };

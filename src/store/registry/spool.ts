@@ -6,7 +6,7 @@ import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/regist
 import type { NewMessage } from '../../ports/session-files.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'spooledSeries' | 'unspool'>;
+type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'spooledSeries' | 'spendMessageId' | 'unspool'>;
 type AcceptAllResult = ReturnType<Registry['acceptAll']>;
 
 /** Of the contents that are read at a time, one message aside. */
@@ -18,6 +18,7 @@ export function spool(connection: Connection): Spool {
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ?');
   const insertSession = connection.prepare('INSERT INTO sessions (address, folded, created_at) VALUES (?, ?, ?)');
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
+  const spend = connection.prepare("UPDATE accepted SET content_hash = x'' WHERE session = ? AND id = ?");
   const insert = connection.prepare(
     `INSERT INTO spool (session, id, kind, timestamp_at, process_after, trigger, on_wake, content, recurrence,
        series_id, timezone, occurrence_at, missed, accepted_at)
@@ -34,11 +35,13 @@ export function spool(connection: Connection): Spool {
     'SELECT * FROM spool WHERE session = ? AND recurrence IS NOT NULL ORDER BY sequence',
   );
   const remove = connection.prepare(
-    'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
+    'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at, recurrence IS NOT NULL AS is_series',
   );
 
   // Until the next look has counted, they are pending: what was accepted never disappears from the totals.
-  const countDelivered = connection.prepare('UPDATE sessions SET pending = pending + ? WHERE address = ?');
+  const countDelivered = connection.prepare(
+    'UPDATE sessions SET pending = pending + ?, live_series = live_series + ? WHERE address = ?',
+  );
 
   /** `new`: there is no such session yet. */
   const findPlace = ({ session, message }: AcceptedMessage, hash: Buffer): AcceptResult | 'known' | 'new' => {
@@ -79,18 +82,24 @@ export function spool(connection: Connection): Spool {
 
     spooledSeries: (session) => connection.read(() => upTo(selectSeries.iterate(session))),
 
+    spendMessageId: (session, id) => {
+      connection.write(() => spend.run(session, id));
+    },
+
     unspool: (session, messages) => {
       connection.write(() => {
         let dueAtMs = Infinity;
         let delivered = 0;
+        let series = 0;
         for (const id of messages) {
           const row = remove.get(session, id);
           if (row === undefined) continue;
           delivered += 1;
           const cells = new RowReader('spool', row);
+          if (cells.flag('is_series')) series += 1;
           if (cells.flag('trigger')) dueAtMs = Math.min(dueAtMs, cells.integer('due_at'));
         }
-        if (delivered > 0) countDelivered.run(delivered, session);
+        if (delivered > 0) countDelivered.run(delivered, series, session);
         // A look from before the delivery may have found nothing due since these were accepted.
         if (dueAtMs !== Infinity) lower.run({ address: session, dueAt: dueAtMs });
       });
@@ -139,18 +148,19 @@ function placeAll(
   }
 }
 
-/** Of all that makes two messages the same one; not of when they were written. */
+/** Of all that makes two messages the same one; not of when they were written, nor of when a series fires first. */
 function contentHash(message: NewMessage): Buffer {
+  const isSeries = message.recurrence !== null;
   const parts = [
     message.kind,
     message.content,
-    message.processAfterMs,
+    isSeries ? null : message.processAfterMs,
     message.trigger,
     message.onWake,
     message.recurrence,
     message.seriesId,
     message.timezone,
-    message.occurrenceMs,
+    isSeries ? null : message.occurrenceMs,
     ...(message.missed === null ? [] : [message.missed]),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();

@@ -134,7 +134,7 @@ export function applyChanges(database: SqliteDatabase, changes: readonly Message
         ...(schedule === undefined ? [] : [schedule.recurrence, schedule.timezone]),
       );
     if (changed !== 1) throw new StaleChange(`message ${change.id} is not as expected any more`);
-    if (before !== undefined) insertSuccessors(database, change.id, before, change.successors ?? []);
+    if (before !== undefined) insertSuccessors(database, change, before);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ReplayRequest } from '../../core/facts.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
+import type { SeriesChange } from '../../ports/series.js';
 import type { CorruptFile, NewMessage, SettleStep } from '../../ports/session-files.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
@@ -15,6 +16,7 @@ import { listFailed, listReplies } from './read-lists.js';
 import { removeSession } from './remove.js';
 import { replaceCorrupt } from './replace-corrupt.js';
 import { sessionPaths } from './session-paths.js';
+import { changeSeries, listOccurrences, listSeries } from './series.js';
 import { settleSession } from './settle.js';
 
 /** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
@@ -38,6 +40,12 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => prepareStart(settings, at(session), nowMs)),
     replaceCorrupt: (session: SessionAddress, file: CorruptFile, nowMs: number) =>
       outcomeOf(() => replaceCorrupt(settings, at(session), file, nowMs)),
+    series: (session: SessionAddress, series: string | null) =>
+      outcomeOf(() => listSeries(settings, at(session), series)),
+    occurrences: (session: SessionAddress, series: string, limit: number) =>
+      outcomeOf(() => listOccurrences(settings, at(session), series, limit)),
+    changeSeries: (session: SessionAddress, change: SeriesChange) =>
+      outcomeOf(() => changeSeries(settings, at(session), change)),
     remove: (session: SessionAddress) =>
       outcomeOf(() => {
         removeSession(at(session));

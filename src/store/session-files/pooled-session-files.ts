@@ -3,6 +3,7 @@ import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { MessageChange } from '../../protocol/rows.js';
+import type { SeriesChange } from '../../ports/series.js';
 import type {
   CorruptFile,
   FilesOutcome,
@@ -41,13 +42,11 @@ const SIGNATURES_PER_CALL = 500;
 /** The session files, touched only in child processes. Children are started when there is something to do. */
 export class PooledSessionFiles implements SessionFiles {
   readonly #lanes: Readonly<Record<Lane, ChildPool>>;
-  readonly #log: WorkerLog | undefined;
   readonly #started: Promise<unknown>;
   /** Sessions whose last call ended busy: they wait for each other, not the others for them. */
   readonly #troubled = new Set<SessionAddress>();
 
   constructor(options: PooledSessionFilesOptions) {
-    this.#log = options.log;
     const settings: FilesSettings = {
       dataDir: realpathSync(options.dataDir),
       outboundMaxBytes: options.outboundMaxBytes,
@@ -83,11 +82,11 @@ export class PooledSessionFiles implements SessionFiles {
     return (await Promise.all(batches)).flat();
   }
 
-  async deliver(
+  deliver(
     session: SessionAddress,
     messages: readonly NewMessage[],
-  ): Promise<FilesOutcome<{ readonly inserted: number }>> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'deliver', [session, messages]));
+  ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
+    return this.#ask(session, 'deliver', [session, messages]);
   }
 
   look(
@@ -97,12 +96,12 @@ export class PooledSessionFiles implements SessionFiles {
     return this.#ask(session, 'look', [session, nowMs, containerGone === true, replays], lane);
   }
 
-  async change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'change', [session, changes, Date.now()]));
+  change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
+    return this.#ask(session, 'change', [session, changes, Date.now()]);
   }
 
-  async settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'settle', [session, step]));
+  settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {
+    return this.#ask(session, 'settle', [session, step]);
   }
 
   prepareStart(session: SessionAddress, { nowMs, lane }: LookOptions): ReturnType<SessionFiles['prepareStart']> {
@@ -129,12 +128,24 @@ export class PooledSessionFiles implements SessionFiles {
     return this.#ask(session, 'states', [session, ids]);
   }
 
-  async purge(session: SessionAddress, ids: readonly MessageId[], nowMs: number): ReturnType<SessionFiles['purge']> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'purge', [session, ids, nowMs]));
+  purge(session: SessionAddress, ids: readonly MessageId[], nowMs: number): ReturnType<SessionFiles['purge']> {
+    return this.#ask(session, 'purge', [session, ids, nowMs]);
   }
 
   replies(session: SessionAddress, after: number, limit: number): ReturnType<SessionFiles['replies']> {
     return this.#ask(session, 'replies', [session, after, limit]);
+  }
+
+  series(session: SessionAddress, series: string | null): ReturnType<SessionFiles['series']> {
+    return this.#ask(session, 'series', [session, series]);
+  }
+
+  occurrences(session: SessionAddress, series: string, limit: number): ReturnType<SessionFiles['occurrences']> {
+    return this.#ask(session, 'occurrences', [session, series, limit]);
+  }
+
+  changeSeries(session: SessionAddress, change: SeriesChange): ReturnType<SessionFiles['changeSeries']> {
+    return this.#ask(session, 'changeSeries', [session, change]);
   }
 
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
@@ -168,13 +179,6 @@ export class PooledSessionFiles implements SessionFiles {
     if (end.kind === 'result') return end.value as ReturnType<Operations['signatures']>;
     if (end.kind === 'fault') throw faultError(end.fault, 'reading the signatures of session files');
     throw new NightporterError('failed', `the signatures of session files could not be read: ${end.detail}`);
-  }
-
-  #tellDuplicates<T extends { readonly kind: string }>(session: SessionAddress, outcome: T): T {
-    if ('duplicates' in outcome && typeof outcome.duplicates === 'number' && outcome.duplicates > 0) {
-      this.#log?.warn({ session, count: outcome.duplicates }, 'duplicate occurrences lost their recurrence');
-    }
-    return outcome;
   }
 }
 

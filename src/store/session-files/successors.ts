@@ -1,5 +1,5 @@
 import type { MessageId } from '../../protocol/address.js';
-import type { Successor } from '../../protocol/rows.js';
+import type { MessageChange } from '../../protocol/rows.js';
 import { formatInstant } from '../../protocol/times.js';
 import { codeOf } from './finding.js';
 import type { SqliteDatabase } from './open-database.js';
@@ -17,7 +17,7 @@ export function findParent(database: SqliteDatabase, id: MessageId): Parent | un
 const INSERT = `INSERT INTO messages_in
   (id, seq, kind, timestamp, status, process_after, recurrence, series_id, tries, "trigger", platform_id, channel_type,
    thread_id, content, source_session_id, on_wake, timezone, occurrence, missed, attempt, deferrals)
-  SELECT @id, (SELECT (ifnull(max(seq), 0) / 2 + 1) * 2 FROM messages_in), kind, @at, @status, @at, @recurrence,
+  SELECT @id, (SELECT (ifnull(max(seq), 0) / 2 + 1) * 2 FROM messages_in), kind, @made, @status, @at, @recurrence,
     ifnull(series_id, id), 0, "trigger", platform_id, channel_type, thread_id, content, source_session_id, on_wake, timezone,
     @occurrence, missed, 0, 0
   FROM messages_in WHERE id = @parent`;
@@ -28,16 +28,16 @@ const INSERT = `INSERT INTO messages_in
  */
 export function insertSuccessors(
   database: SqliteDatabase,
-  parentId: MessageId,
+  { id: parentId, set, successors }: MessageChange,
   parent: Parent,
-  successors: readonly Successor[],
 ): void {
   const insert = database.prepare(INSERT);
-  for (const { id, occurrenceMs, live } of successors) {
+  for (const { id, occurrenceMs, live } of successors ?? []) {
     const at = formatInstant(occurrenceMs);
     const row = {
       parent: parentId,
       at,
+      made: typeof set.finishedAtMs === 'number' ? formatInstant(set.finishedAtMs) : at,
       status: live && parent.status === 'paused' ? 'paused' : 'pending',
       recurrence: live ? parent.recurrence : null,
     };
@@ -47,6 +47,13 @@ export function insertSuccessors(
     const isDone = put(id, at) || !live || hasLiveRow(database, parentId);
     for (let copy = 2; !isDone && !put(`${id}.${String(copy)}`, null); copy += 1);
   }
+}
+
+/** One more of what a row says, due at once and of no scheduled time. */
+export function insertCopy(database: SqliteDatabase, parent: MessageId, id: MessageId, atMs: number): void {
+  const at = formatInstant(atMs);
+  const row = { id, parent, at, made: at, status: 'pending', recurrence: null, occurrence: null };
+  database.prepare(INSERT).run(row);
 }
 
 function isNew(insert: () => unknown): boolean {

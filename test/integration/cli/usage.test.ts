@@ -35,7 +35,7 @@ describe('what is typed wrong', () => {
     ['a batch file that is not there', ['send', '--batch', '/no/such/file'], /--batch cannot read \/no\/such\/file/],
     ['a batch that is a folder', ['send', '--batch', '/tmp'], /--batch cannot read \/tmp: it is a folder/],
     ['a batch with the options of one message', ['send', '--batch', '-', '--id', 'x'], /--batch takes text, id/],
-    ['commands that are not there yet', ['schedule', 'list'], /unknown command 'schedule'/],
+    ['a command that does not exist', ['schedules'], /unknown command 'schedules'/],
   ])('%s: exit 2, one line on stderr, nothing on stdout, nothing made', async (_what, args, message) => {
     const result = await runCli(args, { env: { NIGHTPORTER_DATA_DIR: dataDir } });
     expect(result.stderr).toMatch(oneLine(message));

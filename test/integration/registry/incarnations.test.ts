@@ -116,3 +116,15 @@ test('an incarnation that was taken for ended but runs is open again, its claim 
   });
   expect(registry.openIncarnations()).toMatchObject([{ epoch: 1, claimed: true, answersMark: 3, exitCode: null }]);
 });
+
+test('F31: what containers said is kept of the last 3 runs of a session, and its last 100 runs', () => {
+  const registry = openedRegistry();
+  created(registry, 'demo/first', 'demo/other');
+  const other = address('demo/other');
+  registry.endIncarnation(other, registry.beginIncarnation(other, BEGIN), END);
+  for (let run = 1; run <= 120; run += 1) registry.endIncarnation(DEMO, registry.beginIncarnation(DEMO, BEGIN), END);
+  const kept = registry.incarnations(DEMO, 1_000);
+  expect(kept.map((one) => one.epoch)).toEqual(Array.from({ length: 100 }, (_, index) => 120 - index));
+  expect(kept.filter(({ output }) => output !== null).map((one) => one.epoch)).toEqual([120, 119, 118]);
+  expect(registry.incarnations(other, 10)).toMatchObject([{ output: 'last words' }]);
+});

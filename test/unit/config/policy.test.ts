@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  GROUP_SETTINGS,
-  HOST_SETTINGS,
-  fieldOf,
-  groupSettings,
-  heartbeatIntervalMs,
-  policyFor,
-} from '../../../src/config.js';
+import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf, groupSettings, heartbeatIntervalMs } from '../../../src/config.js';
+import { policyFor } from '../../../src/config/policy.js';
 import type { SettingName } from '../../../src/config.js';
 import { dataDirFrom } from '../../../src/config/data-dir.js';
 import { environmentOf } from '../../../src/config/lists.js';

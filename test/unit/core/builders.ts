@@ -36,6 +36,7 @@ export const POLICY: Policy = {
   lockedStopMs: 30 * SECOND,
   guardMaxRestarts: 3,
   guardProbeMs: 15 * MINUTE,
+  timezone: 'UTC',
   foreignAnswered: 'retry',
   progressJudged: true,
 };

@@ -85,7 +85,7 @@ export class SessionModel {
     if (crash === 'before') return actions;
     const dropped = actions.filter((action) => 'dropAck' in action && action.dropAck);
     for (const action of dropped) if ('messageId' in action) this.acks.delete(action.messageId);
-    for (const action of actions) if ('change' in action) this.#change(action.change);
+    for (const action of actions) if ('change' in action && action.change !== null) this.#change(action.change);
     if (crash === 'after_inbound') return actions;
     for (const action of actions) if ('claim' in action && action.claim !== null) this.#delete(action.claim);
     if (crash === 'after_outbound') return actions;

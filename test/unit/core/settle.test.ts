@@ -188,7 +188,7 @@ describe('a host that was killed between counting a claim and deleting its row',
 
   function counted(row: AckSpec, before: Partial<MessageRow>, lastEnd: LastEnd | null = null): Partial<MessageRow> {
     const [action] = settle(row, before, { lastEnd });
-    if (action === undefined || !('change' in action)) throw new Error('nothing was counted');
+    if (action === undefined || !('change' in action) || action.change === null) throw new Error('nothing was counted');
     return { ...before, ...action.change.set };
   }
 
