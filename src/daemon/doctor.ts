@@ -164,6 +164,7 @@ function probeRecord(): SessionRecord {
     quarantine: null,
     heldSinceMs: null,
     signature: null,
+    liveSeries: 0,
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },
   };
 }

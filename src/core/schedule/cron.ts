@@ -1,4 +1,5 @@
 import { CronExpressionParser } from 'cron-parser';
+import type { CronExpression } from 'cron-parser';
 
 const DAY_MS = 24 * 3_600_000;
 const MINUTE_MS = 60_000;
@@ -39,19 +40,25 @@ export function parseCron(text: string): CronResult {
     if (item !== undefined) return bad(`"${item}" is no ${FIELDS[index] ?? 'field'}`);
   }
   try {
-    const { fields: parsed } = CronExpressionParser.parse(fields.join(' '), { tz: 'UTC' });
+    // The month by itself: of a day that never comes cron-parser says only that its definition is invalid.
+    const parsed = parseFields(fields.with(3, '*'));
     const cron: Cron = {
       minutes: parsed.minute.values,
       hours: parsed.hour.values,
-      months: new Set(parsed.month.values),
+      months: new Set(parseFields(['0', '0', '*', ...fields.slice(3, 4), '*']).month.values),
       daysOfMonth: new Set(parsed.dayOfMonth.values.filter((day) => typeof day === 'number')),
       daysOfWeek: new Set(parsed.dayOfWeek.values.filter((day) => typeof day === 'number').map((day) => day % 7)),
       eitherDay: !parsed.dayOfMonth.isWildcard && !parsed.dayOfWeek.isWildcard,
     };
-    return wallTimes(cron, 0).next().done === true ? bad('it never fires') : { kind: 'ok', cron };
+    if (wallTimes(cron, 0).next().done !== true) return { kind: 'ok', cron };
+    return bad(`its day never comes (day ${fields.slice(2, 4).join(' of month ')})`);
   } catch (error) {
     return bad(error instanceof Error ? error.message : String(error));
   }
+}
+
+function parseFields(fields: readonly string[]): CronExpression['fields'] {
+  return CronExpressionParser.parse(fields.join(' '), { tz: 'UTC' }).fields;
 }
 
 function bad(why: string): CronResult {

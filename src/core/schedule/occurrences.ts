@@ -2,6 +2,8 @@ import { isEveryHour, wallTimes } from './cron.js';
 import type { Cron } from './cron.js';
 import { instantsOf, offsetMs, offsetsAround } from './zone.js';
 
+const MINUTE_MS = 60_000;
+
 /** A series' cron expression, in the zone in which it is meant. */
 export interface Schedule {
   readonly cron: Cron;
@@ -31,42 +33,49 @@ export function nextOccurrence(schedule: Schedule, afterMs: number): number | un
 
 /** The last occurrence after an instant and not after another; undefined: there is none between them. */
 export function latestOccurrence(schedule: Schedule, afterMs: number, untilMs: number): number | undefined {
-  let latestMs: number | undefined;
-  let lowMs = afterMs;
-  let highMs = untilMs;
-  for (;;) {
-    const nextMs = nextOccurrence(schedule, lowMs);
-    if (nextMs === undefined || nextMs > untilMs) return latestMs;
-    latestMs = nextMs;
-    lowMs = nextMs;
-    // Halves what is left, instead of walking through every minute of a slept month.
-    while (highMs - lowMs > 1) {
-      const middleMs = Math.floor((lowMs + highMs) / 2);
-      const foundMs = nextOccurrence(schedule, middleMs);
-      if (foundMs !== undefined && foundMs <= untilMs) {
-        latestMs = foundMs;
-        lowMs = foundMs;
-      } else {
-        highMs = middleMs;
-      }
-    }
-  }
+  return lastOccurrences(schedule, afterMs, untilMs, 1).at(-1);
 }
 
-/** At most `limit` occurrences after an instant and not after another, the latest of them, in order. */
+/**
+ * At most `limit` occurrences after an instant and not after another, the latest of them, in order. Looks back from the
+ * end in windows that double while they hold few: the cost does not grow with what was missed, but with its logarithm.
+ */
 export function lastOccurrences(
   schedule: Schedule,
   afterMs: number,
   untilMs: number,
   limit: number,
 ): readonly number[] {
-  const found: number[] = [];
+  let found: readonly number[] = [];
   let endMs = untilMs;
-  while (found.length < limit) {
-    const latestMs = latestOccurrence(schedule, afterMs, endMs);
-    if (latestMs === undefined) break;
-    found.unshift(latestMs);
-    endMs = latestMs - 1;
+  const leastMs = limit * MINUTE_MS;
+  let windowMs = leastMs;
+  while (found.length < limit && endMs > afterMs) {
+    const fromMs = Math.max(afterMs, endMs - windowMs);
+    const inWindow = occurrencesBetween(schedule, fromMs, endMs, 2 * limit);
+    if (inWindow === 'too_many') {
+      windowMs = Math.max(leastMs, windowMs / 16);
+      continue;
+    }
+    found = [...inWindow, ...found];
+    endMs = fromMs;
+    windowMs *= 2;
+  }
+  return found.slice(-limit);
+}
+
+function occurrencesBetween(
+  schedule: Schedule,
+  afterMs: number,
+  untilMs: number,
+  most: number,
+): readonly number[] | 'too_many' {
+  const found: number[] = [];
+  let nextMs = nextOccurrence(schedule, afterMs);
+  while (nextMs !== undefined && nextMs <= untilMs) {
+    if (found.length === most) return 'too_many';
+    found.push(nextMs);
+    nextMs = nextOccurrence(schedule, nextMs);
   }
   return found;
 }

@@ -21,12 +21,29 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
+/** Offsets by zone and quarter of an hour: near a change of the clocks the same ones are asked for over and over. */
+const offsets = new Map<string, Map<number, number>>();
+const MOST_OFFSETS = 2_000;
+/** Clocks are changed at full quarters; what was otherwise ended in 1972. */
+const QUARTER_MS = 15 * 60_000;
+
 /** Milliseconds that the zone's clocks are ahead of UTC at an instant. */
 export function offsetMs(zone: string, instantMs: number): number {
+  const ofZone = offsets.get(zone) ?? new Map<number, number>();
+  const quarter = Math.floor(instantMs / QUARTER_MS);
+  const known = ofZone.get(quarter);
+  if (known !== undefined) return known;
+  const found = askOffsetMs(zone, quarter * QUARTER_MS);
+  if (ofZone.size >= MOST_OFFSETS) ofZone.clear();
+  offsets.set(zone, ofZone.set(quarter, found));
+  return found;
+}
+
+function askOffsetMs(zone: string, instantMs: number): number {
   const fields: Record<string, number> = {};
   for (const { type, value } of formatOf(zone).formatToParts(instantMs)) fields[type] = Number(value);
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = fields;
-  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(instantMs / 1_000) * 1_000;
+  return Date.UTC(year, month - 1, day, hour, minute, second) - instantMs;
 }
 
 /** The offsets a day before and a day after: they differ only near a change of the clocks. */
@@ -40,7 +57,8 @@ export function offsetsAround(zone: string, instantMs: number): readonly [before
  */
 export function instantsOf(zone: string, wallMs: number): readonly number[] {
   const [before, after] = offsetsAround(zone, wallMs);
-  const candidates = before === after ? [wallMs - before] : [wallMs - before, wallMs - after].sort((a, b) => a - b);
+  if (before === after) return [wallMs - before];
+  const candidates = [wallMs - before, wallMs - after].sort((a, b) => a - b);
   const shown = candidates.filter((instantMs) => instantMs + offsetMs(zone, instantMs) === wallMs);
   return shown.length > 0 ? shown : [wallMs - before];
 }

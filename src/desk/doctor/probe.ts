@@ -49,5 +49,6 @@ function message(nowMs: number): NewMessage {
     seriesId: null,
     timezone: null,
     occurrenceMs: null,
+    missed: null,
   };
 }
