@@ -10,6 +10,8 @@ export interface CommandContext extends HostOptions {
   /** From the first call on, Ctrl-C and TERM abort this and no longer end the process. */
   readonly interruptions: () => AbortSignal;
   readonly input: AsyncIterable<Uint8Array>;
+  /** Somebody sits at the input and can be asked. */
+  readonly isTerminal: boolean;
   readonly host: () => Promise<Host>;
 }
 

@@ -56,7 +56,14 @@ function daemonApi(socketPath: string): DeskApi {
     sessions: ({ closed }) => stream(socketPath, `/v1/sessions${query({ closed: closed ? '1' : undefined })}`),
     showSession: (session) => get(sessionPath(session)),
     changeSession: (session, change) => post(sessionPath(session, '/change'), { change }),
-    deadLetters: ({ session }) => stream(socketPath, `/v1/dead${query({ session })}`),
+    deadLetters: ({ limit, purged, ...filter }) =>
+      stream(
+        socketPath,
+        `/v1/dead${query({ ...filter, limit: limit?.toString(), purged: purged === true ? '1' : undefined })}`,
+      ),
+    showDead: (session, id) => get(`${sessionPath(session, '/dead')}${query({ id })}`),
+    retryDead: (selection) => post('/v1/dead/retry', selection),
+    purgeDead: (selection) => post('/v1/dead/purge', selection),
     schedules: ({ session }) => stream(socketPath, `/v1/schedules${query({ session })}`),
     showSchedule: (session, series) => get(`${sessionPath(session, '/schedule')}${query({ series })}`),
     changeSchedule: (session, series, change) => post(sessionPath(session, '/schedule'), { series, ...change }),

@@ -20,7 +20,7 @@ export interface CliOptions {
   /** Without node and the script. */
   readonly argv: readonly string[];
   readonly version: string;
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly columns?: number };
   readonly stderr: Writable;
   /** Absolute path from --data-dir, environment and defaults. @throws NightporterError `usage` */
@@ -51,6 +51,7 @@ export async function runCli(options: CliOptions): Promise<number> {
         readerGone: readerGone.signal,
         interruptions: options.interruptions,
         input: options.stdin,
+        isTerminal: options.stdin.isTTY === true,
         host: options.host,
       };
       exitCode = (await body(context)) ?? 0;

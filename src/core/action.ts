@@ -9,8 +9,8 @@ export interface ClaimRef {
   readonly attempt: number | null;
 }
 
-/** `ack`: the container said so; `settle`: it is gone and left a claim. */
-export type DecidedBy = 'ack' | 'settle';
+/** `ack`: the container said so; `settle`: it is gone and left a claim; `operator`: someone asked for it. */
+export type DecidedBy = 'ack' | 'settle' | 'operator';
 
 /** One thing to do, and why. In the order in which they are to be done. */
 export type Action =
@@ -51,6 +51,24 @@ export type Action =
       readonly claim: null;
       readonly dropAck: boolean;
     }
+  /** A dead letter becomes a new attempt, as if it had never been tried. */
+  | {
+      readonly kind: 'replay';
+      readonly reason: 'requested';
+      readonly by: 'operator';
+      readonly messageId: MessageId;
+      readonly dueAtMs: number;
+      readonly change: MessageChange;
+      readonly claim: null;
+      readonly dropAck: boolean;
+    }
+  /** A replay that was asked for has nothing to do (any more). */
+  | {
+      readonly kind: 'drop_replay';
+      readonly reason: 'not_dead' | 'newer_attempt';
+      readonly messageId: MessageId;
+      readonly attempt: number;
+    }
   /** Not a change of its own: the ending before it puts the next occurrence in. `missed`: how many are caught up on. */
   | {
       readonly kind: 'recur';
@@ -81,7 +99,7 @@ export type Action =
   /** Deletes a claim's row without counting it. */
   | {
       readonly kind: 'forget';
-      readonly reason: 'already_counted' | 'older_attempt' | 'no_such_message';
+      readonly reason: 'already_counted' | 'older_attempt' | 'no_such_message' | 'before_replay';
       readonly claim: ClaimRef;
     }
   /** Clears the mark of a counted claim whose row is gone. */

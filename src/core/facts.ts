@@ -26,6 +26,21 @@ export interface AckedMessage {
   readonly answered: boolean;
 }
 
+/** What an operator asked for: a dead letter is to be tried again. */
+export interface ReplayRequest {
+  readonly id: MessageId;
+  /** The attempt whose end the request speaks of. */
+  readonly attempt: number;
+}
+
+/** A requested replay, with what the files say of its message. */
+export interface ReplayFacts extends ReplayRequest {
+  /** Its row while that is `failed`; null: it is not, or there is none. */
+  readonly message: MessageRow | null;
+  /** Its ack row of whatever attempt. */
+  readonly ack: AckRow | null;
+}
+
 /** What a look at a session's files found. */
 export interface FilesFacts {
   /** Unfinished messages that have an ack row of whatever attempt, by seq. */
@@ -36,6 +51,8 @@ export interface FilesFacts {
   readonly marksToClear: readonly MessageId[];
   /** Live rows of series that are due, not claimed and never tried: their turn may have been missed. By seq. */
   readonly dueSeries: readonly MessageRow[];
+  /** The replays that the look was asked about. */
+  readonly replays: readonly ReplayFacts[];
   /** Series that go on, paused ones included. */
   readonly liveSeries: number;
   readonly due: DueSummary;

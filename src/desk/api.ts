@@ -2,10 +2,13 @@ import type {
   BatchView,
   CreatedView,
   DeadLetterView,
+  DeadMessageView,
   DrainView,
   LogsView,
   ChangedView,
+  PurgedView,
   RepliesPage,
+  RetriedView,
   ScheduleChangedView,
   ScheduleDetailView,
   ScheduleView,
@@ -31,7 +34,10 @@ export interface DeskApi {
   sessions(options: { readonly closed: boolean }): AsyncIterable<Streamed<SessionSummaryView>>;
   showSession(session: string): Promise<SessionView>;
   changeSession(session: string, change: SessionChange): Promise<ChangedView>;
-  deadLetters(options: { readonly session?: string | undefined }): AsyncIterable<Streamed<DeadLetterView>>;
+  deadLetters(filter: DeadFilter): AsyncIterable<Streamed<DeadLetterView>>;
+  showDead(session: string, id: string): Promise<DeadMessageView>;
+  retryDead(selection: DeadSelection): Promise<RetriedView>;
+  purgeDead(selection: DeadSelection): Promise<PurgedView>;
   schedules(options: { readonly session?: string | undefined }): AsyncIterable<Streamed<ScheduleView>>;
   showSchedule(session: string, series: string): Promise<ScheduleDetailView>;
   changeSchedule(session: string, series: string, change: ScheduleChange): Promise<ScheduleChangedView>;
@@ -58,6 +64,31 @@ export interface SendInput {
   readonly tz?: string | undefined;
   /** What the series does about missed occurrences. */
   readonly missed?: string | undefined;
+}
+
+/** Which dead letters. */
+export interface DeadFilter {
+  readonly session?: string | undefined;
+  readonly group?: string | undefined;
+  /** Why the last turn ended: `tries_spent`, `fatal`, ... */
+  readonly reason?: string | undefined;
+  readonly errorClass?: string | undefined;
+  /** Ended longer ago than this: `90m`, `12h`, `7d`. */
+  readonly olderThan?: string | undefined;
+  readonly newerThan?: string | undefined;
+  readonly limit?: number | undefined;
+  /** Purged ones too. */
+  readonly purged?: boolean | undefined;
+}
+
+/** Which dead letters to change: named ones of a session, or those that the filter lets through. */
+export interface DeadSelection extends DeadFilter {
+  readonly ids?: readonly string[] | undefined;
+  /** Needed where nothing says which ones. */
+  readonly all?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  /** A text time: only those that had ended by then. */
+  readonly until?: string | undefined;
 }
 
 export interface CreateSessionInput {

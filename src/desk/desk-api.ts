@@ -5,12 +5,15 @@ import type { Desk } from './desk.js';
 import { drain } from './drain.js';
 import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
+import { purgeDead } from './purge-dead.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
+import { retryDead } from './retry-dead.js';
 import { changeSchedule } from './schedule/change-schedule.js';
 import { listSchedules, showSchedule } from './schedule/list-schedules.js';
 import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
+import { showDead } from './show-dead.js';
 import { showSession } from './show-session.js';
 import { status } from './status.js';
 import { sweep } from './sweep.js';
@@ -28,7 +31,10 @@ export function deskApi(desk: Desk): DeskApi {
     sessions: (options) => inTurns(listSessions(desk, options)),
     showSession: (session) => soon(() => showSession(desk, session)),
     changeSession: (session, change) => changeSession(desk, session, change),
-    deadLetters: (options) => listDead(desk, options),
+    deadLetters: (filter) => listDead(desk, filter),
+    showDead: (session, id) => showDead(desk, session, id),
+    retryDead: (selection) => retryDead(desk, selection),
+    purgeDead: (selection) => purgeDead(desk, selection),
     schedules: (options) => listSchedules(desk, options),
     showSchedule: (session, series) => showSchedule(desk, session, series),
     changeSchedule: (session, series, change) => changeSchedule(desk, session, series, change),

@@ -29,6 +29,22 @@ export function requireInstant(text: string, what: string): number {
   );
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** @returns milliseconds. @throws NightporterError `usage` */
+export function requireDuration(text: string, what: string): number {
+  const [, count, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text.trim()) ?? [];
+  const ms = Number(count) * (UNIT_MS[unit] ?? NaN);
+  if (Number.isSafeInteger(ms)) return ms;
+  throw new NightporterError('usage', `${quoted(text)} is no duration for ${what}: write it like 90m, 12h or 7d`);
+}
+
 /** What someone typed, short and on one line. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);

@@ -32,7 +32,8 @@ function viewOfReply(reply: Reply): ReplyView {
   };
 }
 
-function parseContent(text: string): unknown {
+/** JSON as it is; `{"text": ...}` around anything else. */
+export function parseContent(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

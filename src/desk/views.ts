@@ -188,6 +188,81 @@ export interface DeadLetterView {
   readonly errorClass: string | null;
   readonly error: string | null;
   readonly finishedAt: string | null;
+  /** The one that ended; from 0. */
+  readonly attempt: number;
+  /** Why its last turn ended. */
+  readonly reason: string;
+  /** null: it is not purged. */
+  readonly purgedAt: string | null;
+  /** It waits to be tried again since then; null: it does not. */
+  readonly replayRequestedAt: string | null;
+}
+
+export interface DeadMessageView extends Omit<DeadLetterView, 'reason'> {
+  readonly status: 'pending' | 'completed' | 'failed' | 'paused';
+  readonly kind: string;
+  readonly timestamp: string;
+  /** Parsed; `{"text": ...}` around what is not JSON. */
+  readonly content: unknown;
+  /** Only where the content was cut for its size. */
+  readonly truncated?: true;
+  readonly deferrals: number;
+  /** null: it is not dead. */
+  readonly reason: string | null;
+  readonly series: string | null;
+  readonly occurrence: string | null;
+  /** By attempt. A first attempt that succeeded has none. */
+  readonly ends: readonly TurnEndView[];
+  /** Commands, each with what it does. */
+  readonly can: readonly string[];
+}
+
+/** How a turn ended, and the incarnation that it was in. */
+export interface TurnEndView {
+  readonly attempt: number;
+  readonly outcome: 'complete' | 'fail' | 'retry' | 'defer';
+  readonly reason: string;
+  readonly error: string | null;
+  readonly errorClass: string | null;
+  readonly endedAt: string;
+  readonly epoch: number;
+  /** Its container goes on: the rest is not known yet. */
+  readonly running: boolean;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly oomKilled: boolean;
+  readonly stopReason: string | null;
+  /** Its last 64 KB; null: not known. */
+  readonly lastOutput: string | null;
+}
+
+export interface RetriedView {
+  readonly dryRun: boolean;
+  readonly retried: readonly RetriedLetterView[];
+  /** Sessions that were passed over, and why. */
+  readonly problems: readonly string[];
+}
+
+export interface RetriedLetterView {
+  readonly session: string;
+  readonly id: string;
+  /** The one to come. */
+  readonly attempt: number;
+  /** What keeps its session from being woken for it; null: nothing. */
+  readonly waits: 'quarantined' | 'suspended' | 'held' | 'draining' | 'no_daemon' | null;
+}
+
+export interface PurgedView {
+  readonly dryRun: boolean;
+  /** When it was looked. */
+  readonly asOf: string;
+  readonly purged: readonly PurgedLetterView[];
+  readonly problems: readonly string[];
+}
+
+export interface PurgedLetterView {
+  readonly session: string;
+  readonly id: string;
 }
 
 export interface LogsView {

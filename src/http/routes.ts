@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { z } from 'zod';
 import type { DeskApi } from '../desk/api.js';
+import { DEAD_FILTER, DEAD_SELECTION } from '../desk/dead-filter.js';
 import type { Desk } from '../desk/desk.js';
 import { CHANGE_SCHEDULE, CHANGE_SESSION, CREATE_SESSION, parseInput, SEND, SWEEP } from '../desk/parse-input.js';
 import type { PingBody } from '../desk/wire.js';
@@ -15,6 +16,8 @@ import { streamRows } from './stream-rows.js';
 /** Names and escapes beside a message's content. */
 const BODY_SLACK_BYTES = 64 * 1024;
 const SMALL_BODY_BYTES = 1024 * 1024;
+/** A list of ids. */
+const IDS_BODY_BYTES = 16 * 1024 * 1024;
 
 type Env = { Bindings: HttpBindings };
 
@@ -49,7 +52,17 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   });
   app.get('/v1/sessions/:group/:session/logs', async (c) => c.json(await api.logs(session(c))));
 
-  app.get('/v1/dead', (c) => streamRows(api.deadLetters({ session: c.req.query('session') })));
+  app.get('/v1/dead', (c) => streamRows(api.deadLetters(parseInput(DEAD_FILTER, c.req.query()))));
+  app.post('/v1/dead/retry', async (c) =>
+    c.json(await api.retryDead(parseInput(DEAD_SELECTION, await body(c, IDS_BODY_BYTES)))),
+  );
+  app.post('/v1/dead/purge', async (c) =>
+    c.json(await api.purgeDead(parseInput(DEAD_SELECTION, await body(c, IDS_BODY_BYTES)))),
+  );
+  // In the query: the ids of foreign messages may be anything.
+  app.get('/v1/sessions/:group/:session/dead', async (c) =>
+    c.json(await api.showDead(session(c), c.req.query('id') ?? '')),
+  );
   app.get('/v1/schedules', (c) => streamRows(api.schedules({ session: c.req.query('session') })));
   app.get('/v1/sessions/:group/:session/schedule', async (c) =>
     c.json(await api.showSchedule(session(c), c.req.query('series') ?? '')),

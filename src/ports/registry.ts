@@ -1,5 +1,5 @@
 import type { Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
-import type { MessageCounts } from '../core/facts.js';
+import type { MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { GuardState } from '../core/guard.js';
 import type { StopReason } from '../core/reasons.js';
 import type { NewMessage } from './session-files.js';
@@ -27,6 +27,11 @@ export interface Registry {
   eachSession(): Iterable<SessionRecord>;
   /** Those with series that go on, and those with one in the spool; in address order. */
   sessionsWithSeries(): Iterable<SessionRecord>;
+  /** Those with dead letters, of `group` alone where one is named, in address order; `purged`: also those with hidden ones. */
+  sessionsWithFailed(options: {
+    readonly group?: GroupName | undefined;
+    readonly purged: boolean;
+  }): Iterable<SessionRecord>;
   setStatus(session: SessionAddress, status: SessionStatus, atMs: number, reason: string | null): void;
   setPinned(session: SessionAddress, pinned: boolean): void;
   setQuarantine(session: SessionAddress, quarantine: Quarantine | null): void;
@@ -54,6 +59,21 @@ export interface Registry {
   spooledSeries(session: SessionAddress): readonly NewMessage[];
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
+
+  // --- dead letters
+  /** Requests that these be tried again, one for each message, and lowers `nextDueAtMs`: durable when it returns. */
+  requestReplays(session: SessionAddress, requests: readonly ReplayRequest[], atMs: number): void;
+  replays(session: SessionAddress): readonly ReplayRecord[];
+  /** They are done, or not to be done; a later request for the same message stays. */
+  dropReplays(session: SessionAddress, requests: readonly ReplayRequest[]): void;
+  /** How attempts ended; what was recorded of the same attempt before is replaced. */
+  recordTurnEnds(session: SessionAddress, ends: readonly TurnEnd[]): void;
+  /** Of one message, by attempt; of very many the newest. */
+  turnEnds(session: SessionAddress, id: MessageId): readonly TurnEnd[];
+  /** Why attempts of the session's messages ended as failed. */
+  failures(session: SessionAddress): readonly Pick<TurnEnd, 'id' | 'attempt' | 'reason'>[];
+  /** What a purge left; the next look counts again. */
+  countDead(session: SessionAddress, counts: { readonly failed: number; readonly purged: number }): void;
 
   // --- what the round looks at
   /**
@@ -196,6 +216,22 @@ export type AcceptResult =
   /** Another address that differs only in case exists. */
   | { readonly kind: 'case_twin'; readonly other: SessionAddress }
   | { readonly kind: 'session_closed' };
+
+export interface ReplayRecord extends ReplayRequest {
+  readonly requestedAtMs: number;
+}
+
+/** The end of one turn of a message. */
+export interface TurnEnd {
+  readonly id: MessageId;
+  readonly attempt: number;
+  readonly epoch: Epoch;
+  readonly endedAtMs: number;
+  readonly outcome: 'complete' | 'fail' | 'retry' | 'defer';
+  readonly reason: string;
+  readonly error: string | null;
+  readonly errorClass: string | null;
+}
 
 export interface RegistryTotals {
   readonly sessions: {

@@ -1,8 +1,8 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
-import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
+import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
-import type { MessageChange, MessageRow, MissedPolicy } from '../protocol/rows.js';
+import type { MessageChange, MessageRow, MessageStatus, MissedPolicy } from '../protocol/rows.js';
 
 /**
  * The files of sessions. Every call works in a child process and ends within its deadline. Expected outcomes are
@@ -48,8 +48,24 @@ export interface SessionFiles {
     file: CorruptFile,
   ): Promise<FilesOutcome<{ readonly movedTo: string; readonly unfinished: readonly MessageRow[] }>>;
 
-  /** Rows that ended `failed`, newest first. */
-  failed(session: SessionAddress, limit: number): Promise<FilesOutcome<{ readonly rows: readonly FailedMessage[] }>>;
+  /** Rows that ended `failed`, newest first; purged ones only if asked for. */
+  failed(
+    session: SessionAddress,
+    limit: number,
+    options?: { readonly purged: boolean },
+  ): Promise<FilesOutcome<{ readonly rows: readonly FailedMessage[] }>>;
+
+  /** One message of whatever status with its content; null: there is none of this id. */
+  message(session: SessionAddress, id: MessageId): Promise<FilesOutcome<{ readonly message: StoredMessage | null }>>;
+
+  /** What has become of these messages; those that are not there are left out. */
+  states(
+    session: SessionAddress,
+    ids: readonly MessageId[],
+  ): Promise<FilesOutcome<{ readonly rows: readonly MessageState[] }>>;
+
+  /** Hides dead letters; what is not one (any more) is passed over. */
+  purge(session: SessionAddress, ids: readonly MessageId[], nowMs: number): Promise<FilesOutcome<Purged>>;
 
   /** Answers after a mark (0: from the start), oldest first; `mark` is where to go on. */
   replies(
@@ -114,6 +130,8 @@ export interface LookOptions {
    * first. Without it such a file stays `busy` (`SQLITE_READONLY_ROLLBACK`) until the next `prepareStart` or `settle`.
    */
   readonly containerGone?: boolean;
+  /** Replays that wait to be done. */
+  readonly replays?: readonly ReplayRequest[];
 }
 
 /** A look's facts, with the signature that the files had before they were read. */
@@ -160,6 +178,30 @@ export interface FailedMessage {
   readonly error: string | null;
   readonly finishedAtMs: number | null;
   readonly timestampMs: number;
+  /** null: it is not purged. */
+  readonly purgedAtMs: number | null;
+}
+
+/** A message with all that is known of it. */
+export interface StoredMessage extends FailedMessage {
+  readonly status: MessageStatus;
+  readonly deferrals: number;
+  readonly processAfterMs: number | null;
+  readonly seriesId: string | null;
+  readonly occurrenceMs: number | null;
+  /** As found; not necessarily JSON. */
+  readonly content: string;
+  readonly truncated: boolean;
+}
+
+export type MessageState = Pick<StoredMessage, 'id' | 'status' | 'attempt' | 'purgedAtMs'>;
+
+export interface Purged {
+  /** Those that this call hid. */
+  readonly purged: readonly MessageId[];
+  /** Dead letters that are left, and those that are hidden. */
+  readonly failed: number;
+  readonly hidden: number;
 }
 
 export interface Reply {

@@ -1,6 +1,7 @@
 import type { MessageId } from './address.js';
 
-export type MessageStatus = 'pending' | 'completed' | 'failed' | 'paused';
+export const MESSAGE_STATUSES = ['pending', 'completed', 'failed', 'paused'] as const;
+export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 export type AckStatus = 'processing' | 'completed' | 'failed';
 
 export const ERROR_CLASSES = ['retryable', 'fatal', 'rate_limited', 'context_overflow', 'resume_invalid'] as const;
@@ -14,7 +15,7 @@ export function isErrorClass(text: string): text is ErrorClass {
   return (ERROR_CLASSES as readonly string[]).includes(text);
 }
 
-/** An unfinished row of `messages_in`, without its content. */
+/** A row of `messages_in`, without its content; an unfinished one unless said otherwise. */
 export interface MessageRow {
   readonly id: MessageId;
   readonly seq: number;
@@ -69,12 +70,14 @@ export interface ContainerStateRow {
   readonly progressAtMs: number | null;
 }
 
-/** A change to one unfinished row of `messages_in`; refused as a whole if the row is not as expected any more. */
+/** A change to one row of `messages_in`, an unfinished one unless `expect` says so; refused as a whole if it is not as expected. */
 export interface MessageChange {
   readonly id: MessageId;
   readonly expect: {
     readonly attempt: number;
     readonly tries: number;
+    /** A dead letter; else pending or paused. */
+    readonly status?: 'failed';
     /** Where the change was planned from the schedule: what that was. */
     readonly schedule?: { readonly recurrence: string; readonly timezone: string | null };
   };
@@ -88,6 +91,8 @@ export interface MessageChange {
     readonly error?: string | null;
     readonly errorClass?: string | null;
     readonly finishedAtMs?: number | null;
+    /** It is a dead letter no more, hidden or not. */
+    readonly purgedAtMs?: null;
     /** Its series goes on without it, or not at all. */
     readonly recurrence?: null;
     readonly occurrenceMs?: number;

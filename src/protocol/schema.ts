@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS messages_in (
   deferrals INTEGER DEFAULT 0,
   error TEXT,
   error_class TEXT,
-  finished_at TEXT
+  finished_at TEXT,
+  purged_at TEXT
 );
 CREATE TABLE IF NOT EXISTS delivered (
   message_out_id TEXT PRIMARY KEY,
@@ -57,6 +58,7 @@ CREATE INDEX IF NOT EXISTS messages_in_by_status ON messages_in (status, seq);
 CREATE UNIQUE INDEX IF NOT EXISTS one_live_occurrence ON messages_in (series_id)
   WHERE recurrence IS NOT NULL AND status IN ('pending', 'paused');
 CREATE UNIQUE INDEX IF NOT EXISTS one_row_per_occurrence ON messages_in (series_id, occurrence);
+CREATE INDEX IF NOT EXISTS purged_messages ON messages_in (purged_at) WHERE purged_at IS NOT NULL;
 `;
 
 /** Columns that an older or foreign inbound.db may lack, with the declaration that adds each. */
@@ -70,6 +72,7 @@ export const INBOUND_OPTIONAL_COLUMNS: Readonly<Record<string, string>> = {
   error: 'TEXT',
   error_class: 'TEXT',
   finished_at: 'TEXT',
+  purged_at: 'TEXT',
 };
 
 export const OUTBOUND_SCHEMA = `

@@ -12,6 +12,7 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
     case 'fail':
       return { ...base, message: action.messageId, error: action.change.set.error ?? null };
     case 'retry':
+    case 'replay':
     case 'defer':
       return {
         ...base,
@@ -33,6 +34,7 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
       return { ...base, message: action.messageId, series: action.seriesId, detail: action.detail };
     case 'forget':
       return { ...base, message: action.claim.messageId };
+    case 'drop_replay':
     case 'clear':
       return { ...base, message: action.messageId };
     case 'stop':

@@ -73,7 +73,8 @@ async function planOne(porter: Porter, record: SessionRecord, found: Container |
   const nowMs = porter.clock.now();
   let files: FilesObservation = { kind: 'unread' };
   if (record.quarantine === null) {
-    const outcome = await porter.files.look(record.address, { nowMs, lane: 'slow' });
+    const replays = porter.registry.replays(record.address);
+    const outcome = await porter.files.look(record.address, { nowMs, lane: 'slow', replays });
     if (outcome.kind === 'missing' && spooled.length > 0) files = freshFiles(porter, one);
     else files = filesObservation(porter, one, facts, outcome);
     if (files.kind === 'unread' && outcome.kind !== 'missing') return 'unreadable';
@@ -100,6 +101,7 @@ function freshFiles(porter: Porter, one: Supervised): FilesObservation {
       strayClaims: [],
       marksToClear: [],
       dueSeries: [],
+      replays: [],
       liveSeries: 0,
       due: { dueCount: 0, oldestDueAtMs: null, nextDueAtMs: null },
       counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },

@@ -20,7 +20,9 @@ import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
 import type { Stops } from './stop-container.js';
+import { dropReplays, replaysWaitNoMore } from './replays.js';
 import { quarantine } from './quarantine.js';
+import { recordTurnEnds, turnEnds } from './turn-ends.js';
 import { replaceFile } from './replace-file.js';
 import { describeAction } from './describe.js';
 
@@ -100,6 +102,9 @@ export class Executor {
         return;
       case 'hold':
         return;
+      case 'drop_replay':
+        this.#porter.registry.dropReplays(session, [{ id: action.messageId, attempt: action.attempt }]);
+        return;
       case 'wait': {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
         if (action.untilMs !== null) this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
@@ -121,6 +126,7 @@ export class Executor {
         ('by' in action && action.by === 'settle') ||
         ('dropAck' in action && action.dropAck),
     );
+    const ends = turnEnds(this.#porter, record, observation, messages);
     let outcome: FilesOutcome<Written>;
     if (needsNoContainer) {
       if (observation.container.kind !== 'none' || one.inFlight !== null) return 'again';
@@ -131,8 +137,10 @@ export class Executor {
         return 'again';
       }
       const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
+      await recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
+      await recordTurnEnds(this.#porter, record, ends);
       outcome = await this.#porter.files.change(record.address, changesOf(messages));
     }
     if (outcome.kind !== 'ok') {
@@ -147,7 +155,9 @@ export class Executor {
       guardMessages(this.#porter, record, messages);
       tellMessages(this.#porter, record, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
+      dropReplays(this.#porter, record, messages);
     });
+    if (replaysWaitNoMore(messages)) return 'again';
     // What moved may not be due any more.
     if (messages.some(({ kind }) => kind === 'advance')) return 'again';
     return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };

@@ -15,6 +15,7 @@ import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { containerFacts, filesObservation, inspectSession, sessionObservation } from './observe.js';
 import type { Pass, Porter } from './porter.js';
+import { replaysDueAtMs } from './replays.js';
 
 /** Looks whose plan was overtaken by the container start over at most this often; then the next hint goes on. */
 const MOST_RESTARTS = 4;
@@ -179,7 +180,8 @@ async function readFiles(
   if (record.quarantine !== null) return undefined;
   const lane = one.busyLooks > 0 ? 'slow' : 'normal';
   try {
-    return await porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone });
+    const replays = porter.registry.replays(record.address);
+    return await porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone, replays });
   } catch (err) {
     if (!isForbidden(err)) throw err;
     return { kind: 'busy', file: 'session files', detail: err.message };
@@ -225,10 +227,13 @@ function recordLook(
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;
   const { due, counts, liveSeries } = verdict ?? outcome;
+  const dueAtMs = due.oldestDueAtMs ?? due.nextDueAtMs;
+  const replayDueAtMs = replaysDueAtMs(porter, record);
+  if (record.counts.failed > 0 && counts.failed === 0) porter.notices.settle('dead_letter', record.address);
   porter.registry.recordLook(record.address, {
     counts,
     liveSeries,
-    nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
+    nextDueAtMs: replayDueAtMs === null ? dueAtMs : Math.min(replayDueAtMs, dueAtMs ?? replayDueAtMs),
     signature: outcome.signature,
     lastActiveMs: outcome.lastActiveMs,
     ...(dueMark === undefined ? {} : { dueMark }),

@@ -10,11 +10,14 @@ import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
   Action,
-  { readonly kind: 'complete' | 'fail' | 'retry' | 'defer' | 'forget' | 'clear' | 'advance' | 'recur' | 'retire' }
+  {
+    readonly kind:
+      'complete' | 'fail' | 'retry' | 'defer' | 'replay' | 'forget' | 'clear' | 'advance' | 'recur' | 'retire';
+  }
 >;
 
 const KINDS: ReadonlySet<Action['kind']> = new Set<MessageAction['kind']>([
-  ...(['complete', 'fail', 'retry', 'defer', 'forget', 'clear'] as const),
+  ...(['complete', 'fail', 'retry', 'defer', 'replay', 'forget', 'clear'] as const),
   ...(['advance', 'recur', 'retire'] as const),
 ]);
 

@@ -8,6 +8,7 @@ import { planHostStop } from './host-stop.js';
 import { planJudge } from './judge.js';
 import type { Running } from './judge.js';
 import { planMissed, planRecurrence } from './recur.js';
+import { planReplay } from './replay.js';
 import { planSettle } from './settle.js';
 import { planSync } from './sync.js';
 import { planWake } from './wake.js';
@@ -43,9 +44,11 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
   const { nowMs } = context;
   const noneRuns = container.kind === 'none' && !blocked;
   const sync = planSync(facts, noneRuns, policy, nowMs);
-  const ends = [...sync.actions, ...(noneRuns ? planSettle(facts, observation, policy, nowMs) : [])];
+  const replay = planReplay(facts, noneRuns, nowMs);
+  const settled = noneRuns ? planSettle(withoutForgotten(facts, replay.actions), observation, policy, nowMs) : [];
+  const ends = [...sync.actions, ...settled];
   const missed = noneRuns ? planMissed(facts, policy, nowMs) : [];
-  const messages = [...planRecurrence(ends, facts, files.memory, policy, nowMs), ...missed];
+  const messages = [...planRecurrence(ends, facts, files.memory, policy, nowMs), ...missed, ...replay.actions];
   const guard = guardAfter(observation.guard, messages, nowMs);
   const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
   return [
@@ -55,9 +58,15 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
     ...(missed.length > 0
       ? []
       : container.kind === 'running'
-        ? planStop(observation, container, files, sync.rearmWaits, policy, context)
+        ? planStop(observation, container, files, sync.rearmWaits || replay.rearmWaits, policy, context)
         : planWake(observation, dueSinceMs(facts, messages, nowMs), guard, policy, nowMs)),
   ];
+}
+
+/** A stray claim that a replay has to have forgotten first is not named twice. */
+function withoutForgotten(facts: FilesFacts, actions: readonly Action[]): FilesFacts {
+  const named = new Set(actions.flatMap((action) => (action.kind === 'forget' ? [action.claim.messageId] : [])));
+  return { ...facts, strayClaims: facts.strayClaims.filter(({ messageId }) => !named.has(messageId)) };
 }
 
 /** What its messages did to a session; holds for starts and for memory are the business of the incarnation's end. */
@@ -86,13 +95,15 @@ function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: numbe
 
 /** Since when work is due, with what these actions make due again at once. */
 function dueSinceMs(facts: FilesFacts, messages: readonly Action[], nowMs: number): number | null {
-  const wakes = new Set(
-    facts.acked
-      .filter(({ message }) => message.status === 'pending' && message.trigger)
-      .map(({ message }) => message.id),
-  );
+  const rearmed = [
+    ...facts.acked.filter(({ message }) => message.status === 'pending').map(({ message }) => message),
+    ...facts.replays.flatMap(({ message }) => message ?? []),
+  ];
+  const wakes = new Set(rearmed.filter(({ trigger }) => trigger).map(({ id }) => id));
   const returned = messages.flatMap((action) =>
-    action.kind === 'retry' && action.dueAtMs <= nowMs && wakes.has(action.messageId) ? [action.dueAtMs] : [],
+    (action.kind === 'retry' || action.kind === 'replay') && action.dueAtMs <= nowMs && wakes.has(action.messageId)
+      ? [action.dueAtMs]
+      : [],
   );
   const due = [...returned, ...(facts.due.oldestDueAtMs === null ? [] : [facts.due.oldestDueAtMs])];
   return due.length === 0 ? null : Math.min(...due);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openDataDir, requireDataDir } from '../data-dir.js';
 import { installId } from '../install-id.js';
 import { openForReading, openForWriting } from './connection.js';
+import { deadLetters } from './dead-letters.js';
 import { due } from './due.js';
 import { facts } from './facts.js';
 import { guards } from './guards.js';
@@ -63,6 +64,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       ...incarnations(connection),
       ...guards(connection),
       ...notices(connection),
+      ...deadLetters(connection),
       ...stored,
       close: () => {
         connection.close();

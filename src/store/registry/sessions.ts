@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { epochOf } from '../../protocol/address.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { RowReader } from './rows.js';
-import type { SessionAddress } from '../../protocol/address.js';
+import type { GroupName, SessionAddress } from '../../protocol/address.js';
 import type {
   LookFacts,
   NewSession,
@@ -20,6 +20,7 @@ type Sessions = Pick<
   | 'createSession'
   | 'eachSession'
   | 'sessionsWithSeries'
+  | 'sessionsWithFailed'
   | 'setStatus'
   | 'setPinned'
   | 'setQuarantine'
@@ -38,6 +39,15 @@ export function sessions(connection: Connection): Sessions {
     `${SELECT} WHERE s.address > @after AND s.address IN (
        SELECT address FROM sessions WHERE live_series > 0 AND address > @after
        UNION SELECT session FROM spool WHERE recurrence IS NOT NULL AND session > @after
+     ) ORDER BY s.address LIMIT @limit`,
+  );
+  const selectFailedPage = connection.prepare(
+    `${SELECT} WHERE s.address > @after AND s.failed > 0 ORDER BY s.address LIMIT @limit`,
+  );
+  const selectDeadPage = connection.prepare(
+    `${SELECT} WHERE s.address > @after AND s.address IN (
+       SELECT address FROM sessions WHERE failed > 0 AND address > @after
+       UNION SELECT address FROM sessions WHERE purged > 0 AND address > @after
      ) ORDER BY s.address LIMIT @limit`,
   );
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ? AND address <> ?');
@@ -77,8 +87,8 @@ export function sessions(connection: Connection): Sessions {
     if (changes === 0) throw new NightporterError('not_found', `there is no session ${session}`);
   };
 
-  function* pages(select: Database.Statement): Generator<SessionRecord> {
-    let last = '';
+  function* pages(select: Database.Statement, after = ''): Generator<SessionRecord> {
+    let last = after;
     for (;;) {
       // By pages: an open cursor would forbid every write on this connection.
       const page = connection.read(() => select.all({ after: last, limit: PAGE_ROWS }).map(sessionOf));
@@ -94,6 +104,11 @@ export function sessions(connection: Connection): Sessions {
     findCaseTwin: (session) => connection.read(() => findTwin(session)),
     eachSession: () => pages(selectPage),
     sessionsWithSeries: () => pages(selectSeriesPage),
+    sessionsWithFailed: ({ group, purged }) => {
+      const select = purged ? selectDeadPage : selectFailedPage;
+      // Sessions of a group stand together: the slash after its name is the least that can follow.
+      return group === undefined ? pages(select) : ofGroup(pages(select, `${group}/`), group);
+    },
 
     createSession: (session) =>
       connection.write(() => {
@@ -162,6 +177,13 @@ export function sessions(connection: Connection): Sessions {
       });
     },
   };
+}
+
+function* ofGroup(records: Iterable<SessionRecord>, group: GroupName): Generator<SessionRecord> {
+  for (const record of records) {
+    if (record.group !== group) return;
+    yield record;
+  }
 }
 
 /** Also where it is no lower: a look that is under way must not raise it afterwards. */

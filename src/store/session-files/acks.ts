@@ -103,6 +103,21 @@ function findAcks(
   return acks;
 }
 
+/** Acks of these messages, found by key however old they are, of whatever attempt. */
+export function readAcksOf(
+  database: SqliteDatabase,
+  shape: Shape,
+  ids: readonly string[],
+): ReadonlyMap<string, StoredAck> {
+  if (ids.length === 0 || !shape.has('processing_ack')) return new Map();
+  const find = database
+    .prepare<[string], RawAck>(`SELECT ${ackColumns(shape)} FROM processing_ack WHERE message_id = ?`)
+    .raw();
+  const found = ids.map((id) => find.get(id)).filter((row) => row !== undefined);
+  const acks = found.map(ackOf).filter((ack) => ack !== undefined);
+  return new Map(acks.map((ack) => [ack.messageId, ack]));
+}
+
 function newerOf(best: StoredAck | null, ack: StoredAck): StoredAck {
   return best === null || (ack.statusChangedMs ?? -Infinity) > (best.statusChangedMs ?? -Infinity) ? ack : best;
 }

@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs';
+import type { ReplayRequest } from '../../core/facts.js';
 import type { FilesLook } from '../../ports/session-files.js';
 import { NO_OUTBOUND, readOutbound } from './acks.js';
 import { findSignature } from './file-signature.js';
@@ -8,24 +9,35 @@ import { checkFolders } from './inspect-file.js';
 import { readTotals, readUnfinished } from './messages.js';
 import type { FilesSettings } from './open-database.js';
 import { readOutboundFile, writeOutboundFile } from './outbound.js';
+import { readReplays } from './replays.js';
 import type { SessionPaths } from './session-paths.js';
 import { factsOf, type InboundFacts } from './summaries.js';
 
 export const NO_INBOUND: InboundFacts = { unfinished: [], finished: { completed: 0, failed: 0 }, newestMs: null };
 
 /** Looks when no container runs: what a killed one left half written is rolled back first. */
-export function lookAtRest(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook {
+export function lookAtRest(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  nowMs: number,
+  replays: readonly ReplayRequest[] = [],
+): FilesLook {
   try {
-    return lookAt(settings, paths, nowMs);
+    return lookAt(settings, paths, nowMs, replays);
   } catch (error) {
     if (!isHotJournal(error)) throw error;
     writeOutboundFile(settings, paths, () => undefined);
-    return lookAt(settings, paths, nowMs);
+    return lookAt(settings, paths, nowMs, replays);
   }
 }
 
 /** Reads both files and the heartbeat; writes nothing to either. */
-export function lookAt(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook {
+export function lookAt(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  nowMs: number,
+  replays: readonly ReplayRequest[] = [],
+): FilesLook {
   checkFolders(paths);
   const signature = findSignature(paths);
   if (signature === null) throw missing();
@@ -33,7 +45,8 @@ export function lookAt(settings: FilesSettings, paths: SessionPaths, nowMs: numb
   const outbound =
     readOutboundFile(settings, paths, (database, shape) => readOutbound(database, shape, inbound.unfinished)) ??
     NO_OUTBOUND;
-  return { ...factsOf(inbound, outbound, findHeartbeatMs(paths), nowMs), signature };
+  const facts = factsOf(inbound, outbound, findHeartbeatMs(paths), nowMs);
+  return { ...facts, replays: readReplays(settings, paths, replays, nowMs), signature };
 }
 
 export function readInboundFacts(settings: FilesSettings, paths: SessionPaths, nowMs: number): InboundFacts {

@@ -1,6 +1,6 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageCounts } from '../../core/facts.js';
-import { MISSED_POLICIES, type MessageChange, type MessageRow } from '../../protocol/rows.js';
+import { MESSAGE_STATUSES, MISSED_POLICIES, type MessageChange, type MessageRow } from '../../protocol/rows.js';
 import { findParent, insertSuccessors } from './successors.js';
 import { formatInstant, parseInstant } from '../../protocol/times.js';
 import type { Shape } from './check-schema.js';
@@ -20,11 +20,25 @@ type RawMessage = readonly unknown[];
 
 /** The pending and paused messages by seq, without their content. Times that do not parse count as now. */
 export function readUnfinished(database: SqliteDatabase, shape: Shape, nowMs: number): readonly MessageRow[] {
+  return readRows(database, shape, nowMs, "status IN ('pending', 'paused')");
+}
+
+/** Those of the messages that `where` lets through, by seq, without their content. */
+export function readRows(
+  database: SqliteDatabase,
+  shape: Shape,
+  nowMs: number,
+  where: string,
+  ...values: readonly string[]
+): readonly MessageRow[] {
   const present = shape.get('messages_in');
   if (present === undefined) return [];
   const columns = MESSAGE_COLUMNS.map((column) => (present.has(column) ? `"${column}"` : `NULL AS ${column}`));
-  const sql = `SELECT ${columns.join(', ')} FROM messages_in WHERE status IN ('pending', 'paused')`;
-  const rows = database.prepare<[], RawMessage>(sql).raw().all();
+  const sql = `SELECT ${columns.join(', ')} FROM messages_in WHERE ${where}`;
+  const rows = database
+    .prepare<string[], RawMessage>(sql)
+    .raw()
+    .all(...values);
   return rows.flatMap((row) => messageOf(row, nowMs) ?? []).sort((a, b) => a.seq - b.seq);
 }
 
@@ -36,7 +50,7 @@ function messageOf(row: RawMessage, nowMs: number): MessageRow | undefined {
   return {
     id: id as MessageId,
     seq: integerOr0(seq),
-    status: status === 'paused' ? 'paused' : 'pending',
+    status: MESSAGE_STATUSES.find((known) => known === status) ?? 'pending',
     trigger: trigger !== 0,
     timestampMs: instantOrNull(timestamp) ?? nowMs,
     processAfterMs: instantOrNull(processAfter),
@@ -64,6 +78,21 @@ function instantOrNull(value: unknown): number | null {
   return typeof value === 'string' ? (parseInstant(value) ?? null) : null;
 }
 
+/** SQL that picks the dead letters that are not purged. */
+export function deadLetters(shape: Shape): string {
+  return shape.get('messages_in')?.has('purged_at') === true
+    ? "status = 'failed' AND purged_at IS NULL"
+    : "status = 'failed'";
+}
+
+/** SQL that counts them from indexes alone: a long history costs a look next to nothing. */
+export function countDeadLetters(shape: Shape): string {
+  const failed = "(SELECT count(*) FROM messages_in WHERE status = 'failed')";
+  return shape.get('messages_in')?.has('purged_at') === true ? `max(0, ${failed} - ${COUNT_PURGED})` : failed;
+}
+
+export const COUNT_PURGED = '(SELECT count(*) FROM messages_in WHERE purged_at IS NOT NULL)';
+
 export type FinishedCounts = Pick<MessageCounts, 'completed' | 'failed'>;
 
 /** How many messages have ended, and when the newest of all was put in (null: there is none). */
@@ -75,7 +104,7 @@ export function readTotals(
   const row = database
     .prepare<[], readonly [completed: number, failed: number, newest: unknown]>(
       `SELECT (SELECT count(*) FROM messages_in WHERE status = 'completed'),
-         (SELECT count(*) FROM messages_in WHERE status = 'failed'),
+         ${countDeadLetters(shape)},
          (SELECT timestamp FROM messages_in ORDER BY seq DESC LIMIT 1)`,
     )
     .raw()
@@ -90,13 +119,14 @@ export function applyChanges(database: SqliteDatabase, changes: readonly Message
     const columns = Object.entries(columnsOf(change.set)).filter(([, value]) => value !== undefined);
     const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
     if (assignments === '') continue;
-    const { schedule } = change.expect;
+    const { schedule, status } = change.expect;
+    const statuses = status === undefined ? "('pending', 'paused')" : `('${status}')`;
     const expected = schedule === undefined ? '' : 'AND recurrence = ? AND timezone IS ?';
     const before = change.successors === undefined ? undefined : findParent(database, change.id);
     const { changes: changed } = database
       .prepare(
         `UPDATE messages_in SET ${assignments} WHERE id = ? AND ifnull(attempt, 0) = ? AND ifnull(tries, 0) = ?
-           AND status IN ('pending', 'paused') ${expected}`,
+           AND status IN ${statuses} ${expected}`,
       )
       .run(
         ...columns.map(([, value]) => value),
@@ -119,6 +149,7 @@ function columnsOf(set: MessageChange['set']): Record<string, string | number | 
     error: set.error,
     error_class: set.errorClass,
     finished_at: instantText(set.finishedAtMs),
+    purged_at: set.purgedAtMs,
     recurrence: set.recurrence,
     occurrence: instantText(set.occurrenceMs),
   };

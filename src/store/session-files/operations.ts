@@ -1,9 +1,11 @@
-import type { SessionAddress } from '../../protocol/address.js';
+import type { ReplayRequest } from '../../core/facts.js';
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type { SeriesChange } from '../../ports/series.js';
 import type { CorruptFile, NewMessage, SettleStep } from '../../ports/session-files.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
+import { purgeMessages, readMessage, readStates } from './dead-letters.js';
 import { deliverMessages } from './deliver.js';
 import { findSignature } from './file-signature.js';
 import { outcomeOf } from './finding.js';
@@ -29,8 +31,8 @@ export function operationsOf(settings: FilesSettings) {
     signatures: (sessions: readonly SessionAddress[]) => sessions.map((session) => findSignature(at(session))),
     deliver: (session: SessionAddress, messages: readonly NewMessage[]) =>
       outcomeOf(() => deliverMessages(settings, at(session), messages)),
-    look: (session: SessionAddress, nowMs: number, containerGone: boolean) =>
-      outcomeOf(() => (containerGone ? lookAtRest : lookAt)(settings, at(session), nowMs)),
+    look: (session: SessionAddress, nowMs: number, containerGone: boolean, replays: readonly ReplayRequest[]) =>
+      outcomeOf(() => (containerGone ? lookAtRest : lookAt)(settings, at(session), nowMs, replays)),
     change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
       outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
     settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),
@@ -49,7 +51,13 @@ export function operationsOf(settings: FilesSettings) {
         removeSession(at(session));
         return {};
       }),
-    failed: (session: SessionAddress, limit: number) => outcomeOf(() => listFailed(settings, at(session), limit)),
+    failed: (session: SessionAddress, limit: number, withPurged: boolean) =>
+      outcomeOf(() => listFailed(settings, at(session), limit, withPurged)),
+    message: (session: SessionAddress, id: MessageId) => outcomeOf(() => readMessage(settings, at(session), id)),
+    states: (session: SessionAddress, ids: readonly MessageId[]) =>
+      outcomeOf(() => readStates(settings, at(session), ids)),
+    purge: (session: SessionAddress, ids: readonly MessageId[], nowMs: number) =>
+      outcomeOf(() => purgeMessages(settings, at(session), ids, nowMs)),
     replies: (session: SessionAddress, after: number, limit: number) =>
       outcomeOf(() => listReplies(settings, at(session), after, limit)),
   };

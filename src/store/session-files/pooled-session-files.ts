@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import type { SessionAddress } from '../../protocol/address.js';
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { MessageChange } from '../../protocol/rows.js';
@@ -89,8 +89,11 @@ export class PooledSessionFiles implements SessionFiles {
     return this.#ask(session, 'deliver', [session, messages]);
   }
 
-  look(session: SessionAddress, { nowMs, lane, containerGone }: LookOptions): ReturnType<SessionFiles['look']> {
-    return this.#ask(session, 'look', [session, nowMs, containerGone === true], lane);
+  look(
+    session: SessionAddress,
+    { nowMs, lane, containerGone, replays = [] }: LookOptions,
+  ): ReturnType<SessionFiles['look']> {
+    return this.#ask(session, 'look', [session, nowMs, containerGone === true, replays], lane);
   }
 
   change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
@@ -109,8 +112,24 @@ export class PooledSessionFiles implements SessionFiles {
     return this.#ask(session, 'replaceCorrupt', [session, file, Date.now()]);
   }
 
-  failed(session: SessionAddress, limit: number): ReturnType<SessionFiles['failed']> {
-    return this.#ask(session, 'failed', [session, limit]);
+  failed(
+    session: SessionAddress,
+    limit: number,
+    { purged }: { readonly purged: boolean } = { purged: false },
+  ): ReturnType<SessionFiles['failed']> {
+    return this.#ask(session, 'failed', [session, limit, purged]);
+  }
+
+  message(session: SessionAddress, id: MessageId): ReturnType<SessionFiles['message']> {
+    return this.#ask(session, 'message', [session, id]);
+  }
+
+  states(session: SessionAddress, ids: readonly MessageId[]): ReturnType<SessionFiles['states']> {
+    return this.#ask(session, 'states', [session, ids]);
+  }
+
+  purge(session: SessionAddress, ids: readonly MessageId[], nowMs: number): ReturnType<SessionFiles['purge']> {
+    return this.#ask(session, 'purge', [session, ids, nowMs]);
   }
 
   replies(session: SessionAddress, after: number, limit: number): ReturnType<SessionFiles['replies']> {

@@ -5,6 +5,7 @@ import { cutCell, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
 import { readInbound } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
+import { deadLetters } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { readOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
@@ -19,21 +20,22 @@ const REPLIES_MAX_BYTES = 4 * 1_048_576;
 
 type RawFailed = Readonly<
   Record<'id' | 'kind', string> &
-    Record<'tries' | 'attempt' | 'error_class' | 'error' | 'finished_at' | 'timestamp', unknown>
+    Record<'tries' | 'attempt' | 'error_class' | 'error' | 'finished_at' | 'timestamp' | 'purged_at', unknown>
 >;
 
-/** Rows that ended `failed`, newest first. */
+/** Rows that ended `failed`, newest first; purged ones only if asked for. */
 export function listFailed(
   settings: FilesSettings,
   paths: SessionPaths,
   limit: number,
+  withPurged: boolean,
 ): { readonly rows: readonly FailedMessage[] } {
   checkFolders(paths);
-  const rows = readInbound(settings, paths, readFailed) ?? [];
+  const rows = readInbound(settings, paths, (database, shape) => readFailed(database, shape, withPurged)) ?? [];
   return { rows: rows.slice(0, limit) };
 }
 
-function readFailed(database: SqliteDatabase, shape: Shape): readonly FailedMessage[] {
+function readFailed(database: SqliteDatabase, shape: Shape, withPurged: boolean): readonly FailedMessage[] {
   if (!shape.has('messages_in')) return [];
   const cell = (column: keyof RawFailed, sql: (column: string) => string): string =>
     `${cellOrNull(shape, 'messages_in', column, sql)} AS ${column}`;
@@ -46,10 +48,12 @@ function readFailed(database: SqliteDatabase, shape: Shape): readonly FailedMess
     cell('error', (column) => cutCell(column, 8_192, 1_048_576)),
     cell('finished_at', textCell),
     cell('timestamp', textCell),
+    cell('purged_at', textCell),
   ];
+  const which = withPurged ? "status = 'failed'" : deadLetters(shape);
   const rows = database
     .prepare<[], RawFailed>(
-      `SELECT ${columns.join(', ')} FROM messages_in WHERE status = 'failed' ORDER BY seq DESC LIMIT ${String(FAILED_MAX_ROWS)}`,
+      `SELECT ${columns.join(', ')} FROM messages_in WHERE ${which} ORDER BY seq DESC LIMIT ${String(FAILED_MAX_ROWS)}`,
     )
     .all();
   const endedMs = (row: FailedMessage): number => row.finishedAtMs ?? row.timestampMs;
@@ -66,6 +70,7 @@ function failedOf(row: RawFailed): FailedMessage {
     error: textOf(row.error),
     finishedAtMs: instantOf(row.finished_at),
     timestampMs: instantOf(row.timestamp) ?? 0,
+    purgedAtMs: instantOf(row.purged_at),
   };
 }
 

@@ -1,13 +1,15 @@
 import type { MessageId } from '../../protocol/address.js';
+import type { MessageRow } from '../../protocol/rows.js';
 import type { ClaimRef } from '../../core/action.js';
 import type { SettleStep, Written } from '../../ports/session-files.js';
-import { NO_OUTBOUND, readAcks, type OutboundFacts, type StoredAck } from './acks.js';
+import { NO_OUTBOUND, readAcks, readAcksOf, type OutboundFacts, type StoredAck } from './acks.js';
 import { writeChanges } from './change.js';
 import type { Shape } from './check-schema.js';
 import { Finding } from './finding.js';
-import { writeInbound, type Upgraded } from './inbound.js';
+import { readInbound, writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders, inspectDatabase } from './inspect-file.js';
 import { readInboundFacts } from './look.js';
+import { readRows } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { writeOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
@@ -15,19 +17,28 @@ import type { SessionPaths } from './session-paths.js';
 type Settled = Written & Partial<Upgraded>;
 
 /**
- * Counts the claims of an incarnation that is gone, deletes their rows, clears their marks, in this order: a host
- * killed in between finds the mark and does not count twice. outbound.db is held from the comparison to the deletion.
+ * Deletes ended acks of what is re-armed; then counts the claims of an incarnation that is gone, deletes their rows,
+ * clears their marks, in this order: a host killed in between finds the mark and does not count twice. outbound.db is held from the comparison to the deletion.
  */
 export function settleSession(settings: FilesSettings, paths: SessionPaths, step: SettleStep): Settled {
   checkFolders(paths);
   if (inspectDatabase(paths.inbound, Number.MAX_SAFE_INTEGER).kind !== 'database') return { written: false };
   const { unfinished } = readInboundFacts(settings, paths, step.nowMs);
+  if (!dropEndedAcks(settings, paths, step, unfinished)) return { written: false };
   const settled =
     writeOutboundFile(settings, paths, (database, shape) =>
       database
         .transaction((): Settled => {
           const found = readAcks(database, shape, unfinished);
-          const rows = findRows(step, found);
+          const rows = findClaims(
+            step,
+            found,
+            readAcksOf(
+              database,
+              shape,
+              step.claims.map(({ messageId }) => messageId),
+            ),
+          );
           if (rows === undefined) return { written: false };
           const counted = writeChanges(settings, paths, step.changes, remainingAcks(found.acks, rows), step.nowMs);
           if (counted.written) deleteRows(database, shape, rows);
@@ -47,16 +58,69 @@ function settleWithoutAcks(settings: FilesSettings, paths: SessionPaths, step: S
 
 type FoundAcks = Pick<OutboundFacts, 'acks' | 'strayClaims'>;
 
-/** The rows to delete; undefined when the claims are not those of the step, or an ack row is not an ended one. */
-function findRows(step: SettleStep, found: FoundAcks): readonly StoredAck[] | undefined {
-  const claims = [...found.acks.values(), ...found.strayClaims].filter((ack) => ack.status === 'processing');
+/**
+ * Deletes the ended ack rows of messages that are to be re-armed, durably, before they are: the other way round a host
+ * killed in between would leave an ack that a runner without attempts, and the next look, take for one of the new
+ * attempt. Killed in between now, the message is as it was, without an ack. False: stale, nothing was deleted.
+ */
+function dropEndedAcks(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  step: SettleStep,
+  unfinished: readonly MessageRow[],
+): boolean {
+  if (step.ackRows.length === 0) return true;
+  if (!areAsExpected(settings, paths, step)) return false;
+  const dropped = writeOutboundFile(settings, paths, (database, shape) =>
+    database
+      .transaction(() => {
+        const claimed = readAcksOf(
+          database,
+          shape,
+          step.claims.map(({ messageId }) => messageId),
+        );
+        if (findClaims(step, readAcks(database, shape, unfinished), claimed) === undefined) return false;
+        const ended = [...readAcksOf(database, shape, step.ackRows).values()].filter(
+          (ack) => ack.status !== 'processing',
+        );
+        if (ended.length !== new Set(step.ackRows).size) return false;
+        deleteRows(database, shape, ended);
+        return true;
+      })
+      .immediate(),
+  );
+  return dropped === true;
+}
+
+/** Whether the rows of messages that lose their ack are as the plan saw them; the writing checks all of them again. */
+function areAsExpected(settings: FilesSettings, paths: SessionPaths, step: SettleStep): boolean {
+  const changes = step.changes.filter(({ id }) => step.ackRows.includes(id));
+  const rows =
+    readInbound(settings, paths, (database, shape) =>
+      changes.flatMap(({ id }) => readRows(database, shape, step.nowMs, 'id = ?', id)),
+    ) ?? [];
+  return changes.every(({ id, expect }) =>
+    rows.some(
+      (row) =>
+        row.id === id &&
+        row.attempt === expect.attempt &&
+        row.tries === expect.tries &&
+        (row.status === 'failed') === (expect.status === 'failed'),
+    ),
+  );
+}
+
+/** The claims to delete; undefined when they are not those of the step. `named`: those of the step, found by key. */
+function findClaims(
+  step: SettleStep,
+  found: FoundAcks,
+  named: ReadonlyMap<string, StoredAck>,
+): readonly StoredAck[] | undefined {
+  const all = [...found.acks.values(), ...found.strayClaims, ...named.values()];
+  const claims = new Map(all.filter((ack) => ack.status === 'processing').map((ack) => [ack.rowid, ack]));
   const expected = new Set(step.claims.map(identityOf));
-  if (claims.length !== expected.size || !claims.every((claim) => expected.has(identityOf(claim)))) return undefined;
-  const ended = step.ackRows.map((id) => found.acks.get(id));
-  const rows = ended
-    .filter((ack) => ack !== undefined && ack.status !== 'processing')
-    .filter((ack) => ack !== undefined);
-  return rows.length === ended.length ? [...claims, ...rows] : undefined;
+  const isSame = claims.size === expected.size && [...claims.values()].every((ack) => expected.has(identityOf(ack)));
+  return isSame ? [...claims.values()] : undefined;
 }
 
 function identityOf(claim: ClaimRef): string {

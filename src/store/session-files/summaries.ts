@@ -81,6 +81,7 @@ export function factsOf(
       .filter(({ id, settledClaim }) => settledClaim !== null && outbound.acks.get(id)?.status !== 'processing')
       .map((message) => message.id),
     dueSeries: unfinished.filter((message) => isDueSeries(message, outbound.acks, nowMs)),
+    replays: [],
     liveSeries: countSeries(unfinished),
     due: summarizeDue(unfinished, outbound.acks, nowMs),
     counts: countStates(inbound.finished, unfinished, outbound.acks),
@@ -100,7 +101,7 @@ export function factsOf(
   };
 }
 
-function ackRowOf(stored: StoredAck): AckRow {
+export function ackRowOf(stored: StoredAck): AckRow {
   const { messageId, status, statusChanged, statusChangedMs, attempt, incarnation, error, errorClass, retryAtMs } =
     stored;
   return { messageId, status, statusChanged, statusChangedMs, attempt, incarnation, error, errorClass, retryAtMs };

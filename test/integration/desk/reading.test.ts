@@ -98,7 +98,7 @@ describe('dead list', () => {
     await fixture.look(session);
   }
 
-  it('lists exactly the promised fields', async () => {
+  it('lists the promised fields, and what says more', async () => {
     await fail(DEMO, 'm1');
     await api.createSession({ session: 'demo/fine' });
     expect(await dead()).toEqual([
@@ -110,6 +110,10 @@ describe('dead list', () => {
           errorClass: 'retryable',
           error: 'gone',
           finishedAt: '2026-01-02T03:04:05.000Z',
+          attempt: 0,
+          reason: 'retryable',
+          purgedAt: null,
+          replayRequestedAt: null,
         },
       },
     ]);

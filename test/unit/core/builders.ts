@@ -124,6 +124,7 @@ export function facts(over: Partial<FilesFacts> = {}): FilesFacts {
     strayClaims: [],
     marksToClear: [],
     dueSeries: [],
+    replays: [],
     liveSeries: 0,
     due: { dueCount: 0, oldestDueAtMs: null, nextDueAtMs: null },
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },

@@ -1,0 +1,54 @@
+import type { SessionObservation } from '../core/observation.js';
+import type { SessionRecord, TurnEnd } from '../ports/registry.js';
+import { epochOf } from '../protocol/address.js';
+import type { Epoch } from '../protocol/address.js';
+import type { MessageAction } from './message-actions.js';
+import type { Porter } from './porter.js';
+
+type Ending = Extract<MessageAction, { readonly kind: TurnEnd['outcome'] }>;
+
+/** How attempts end by these actions, for the history of their messages. A first attempt that succeeds has none. */
+export function turnEnds(
+  porter: Porter,
+  record: SessionRecord,
+  observation: SessionObservation,
+  actions: readonly MessageAction[],
+): readonly TurnEnd[] {
+  const acked = observation.files.kind === 'read' ? observation.files.facts.acked : [];
+  const incarnations = new Map(acked.map(({ message, ack }) => [message.id, ack.incarnation]));
+  return actions
+    .filter((action) => isEnding(action))
+    .filter((action) => !isOrdinary(porter, record, action))
+    .map(({ kind, reason, messageId, change: { expect, set } }) => ({
+      id: messageId,
+      attempt: expect.attempt,
+      epoch: epochNamed(incarnations.get(messageId) ?? null, record.epoch),
+      endedAtMs: porter.clock.now(),
+      outcome: kind,
+      reason,
+      error: set.error ?? null,
+      errorClass: set.errorClass ?? null,
+    }));
+}
+
+/** Before the session's file says so: what a crash leaves in between is replaced by the next look. */
+export async function recordTurnEnds(porter: Porter, record: SessionRecord, ends: readonly TurnEnd[]): Promise<void> {
+  if (ends.length === 0) return;
+  await porter.turn();
+  porter.registry.recordTurnEnds(record.address, ends);
+}
+
+function isEnding(action: MessageAction): action is Ending {
+  return ['complete', 'fail', 'retry', 'defer'].includes(action.kind);
+}
+
+/** The usual case costs no commit, unless a plan that was overtaken has left another end of this attempt behind. */
+function isOrdinary({ registry }: Porter, { address }: SessionRecord, { kind, messageId, change }: Ending): boolean {
+  const isFirst = change.expect.attempt === 0 && change.expect.tries === 0;
+  return kind === 'complete' && isFirst && registry.turnEnds(address, messageId).length === 0;
+}
+
+/** A container may lie about its number. */
+function epochNamed(incarnation: number | null, known: Epoch): Epoch {
+  return incarnation !== null && incarnation > 0 && incarnation < known ? epochOf(incarnation) : known;
+}
