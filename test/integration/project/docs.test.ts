@@ -16,7 +16,9 @@ it('keeps docs/configuration.md in step with the settings (npm run docs:config r
 
 it('applies every setting that it does not call "not applied yet", and those it calls so are not', () => {
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  const sources = files.filter((file) => file.endsWith('.ts') && (!file.startsWith('config/') || file === 'config/policy.ts'));
+  const sources = files.filter(
+    (file) => file.endsWith('.ts') && (!file.startsWith('config/') || file === 'config/policy.ts'),
+  );
   const text = sources.map((file) => readFileSync(join(root, 'src', file), 'utf8')).join('\n');
   const unused = Object.entries({ ...HOST_SETTINGS.shape, ...GROUP_SETTINGS.shape }).flatMap(([name, schema]) => {
     const isUsed = new RegExp(`\\.${fieldOf(name as SettingName)}\\b`).test(text);
