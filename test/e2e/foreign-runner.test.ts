@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { requireContainer } from '../support/containers-view.js';
@@ -227,6 +229,33 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
       const next = await daemon.send(SESSION, 'next');
       await daemon.untilEnded(SESSION, [next]);
       expect(await daemon.texts(SESSION)).toEqual([...texts, 'answered by 2']);
+    },
+    TEST_MS,
+  );
+});
+
+await describeOnBoth('a group whose runner is changed', ({ engine, open }) => {
+  it(
+    'for one without attempts while a message of the old one waits for its retry: answered by the new one',
+    async () => {
+      const foreign = await nanoclawGroup(engine);
+      const daemon = open({ settings: { BACKOFF_BASE_MS: 8_000 } });
+      await daemon.start();
+      await daemon.createScript(SESSION, 'if [ ! -e ready ]; then exit 75; fi; echo answered by $NIGHTPORTER_EPOCH');
+      const id = await daemon.send(SESSION, 'hello');
+      await eventually('its retry is set', () => daemon.message(SESSION, id)?.tries === 1, { timeoutMs: PATIENCE_MS });
+      expect(acks(daemon, SESSION)).toMatchObject([{ status: 'failed', attempt: 0 }]);
+
+      await daemon.end('SIGTERM');
+      daemon.plant(SESSION, 'ready', '');
+      writeFileSync(join(daemon.dataDir, 'config.yaml'), JSON.stringify({ groups: { foreign } }));
+      await daemon.start();
+
+      const [state] = await daemon.untilEnded(SESSION, [id]);
+      expect(state).toMatchObject({ status: 'completed', tries: 1, attempt: 1 });
+      expect(acks(daemon, SESSION)).toMatchObject([{ status: 'completed', attempt: null }]);
+      expect(await daemon.texts(SESSION)).toEqual(['answered by 2']);
+      expect(daemon.incarnations(SESSION)[0]).toMatchObject({ stop_reason: 'replaced', fruitless: 0 });
     },
     TEST_MS,
   );

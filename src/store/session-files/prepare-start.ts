@@ -1,12 +1,16 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { FilesLook } from '../../ports/session-files.js';
+import { isAckOfAttempt } from '../../protocol/rows.js';
+import type { MessageRow } from '../../protocol/rows.js';
 import { HEARTBEAT_FILE } from '../../protocol/workspace.js';
+import { readAcks } from './acks.js';
+import type { Shape } from './check-schema.js';
 import { createSession } from './create.js';
 import { hostile } from './finding.js';
 import { writeInbound } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
-import { lookAt } from './look.js';
-import type { FilesSettings } from './open-database.js';
+import { lookAt, readInboundFacts } from './look.js';
+import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { writeOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
 
@@ -16,9 +20,32 @@ export function prepareStart(settings: FilesSettings, paths: SessionPaths, nowMs
   createSession(settings, paths);
   // Opening both for writing rolls back what a killed writer left, and adds what an older file lacks.
   writeInbound(settings, paths, () => ({}));
-  writeOutboundFile(settings, paths, () => undefined);
+  const rearmed = readInboundFacts(settings, paths, nowMs).unfinished.filter(({ attempt }) => attempt > 0);
+  writeOutboundFile(settings, paths, (database, shape) => {
+    if (rearmed.length > 0) removeVoidAcks(database, shape, rearmed);
+  });
   removeHeartbeat(paths);
   return lookAt(settings, paths, nowMs);
+}
+
+/**
+ * Ended acks of attempts that are over say nothing any more; but a runner that knows no attempts, started where another one
+ * was before, would take them for its own and never claim their messages.
+ */
+function removeVoidAcks(database: SqliteDatabase, shape: Shape, rearmed: readonly MessageRow[]): void {
+  const { acks } = readAcks(database, shape, rearmed);
+  const rowids = rearmed.flatMap((message) => {
+    const ack = acks.get(message.id);
+    const isVoid = ack !== undefined && ack.status !== 'processing' && !isAckOfAttempt(message, ack);
+    return isVoid ? [ack.rowid] : [];
+  });
+  if (rowids.length === 0) return;
+  const remove = database.prepare('DELETE FROM processing_ack WHERE rowid = ?');
+  database
+    .transaction(() => {
+      for (const rowid of rowids) remove.run(rowid);
+    })
+    .immediate();
 }
 
 /** Removes whatever bears the name, a link itself and never what it leads to. */
