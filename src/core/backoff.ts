@@ -2,7 +2,7 @@ import type { Policy } from './policy.js';
 
 const RATE_LIMIT_FIRST_MS = 60_000;
 const RATE_LIMIT_LEAST_MS = 5_000;
-const RATE_LIMIT_MOST_MS = 24 * 3_600_000;
+export const RATE_LIMIT_MOST_MS = 24 * 3_600_000;
 
 /** Wait before a turn is tried again. `tries`: before it is raised, from 0; doubles with each: 5, 10, 20, 40, 80 s. */
 export function retryDelayMs(tries: number, policy: Pick<Policy, 'backoffBaseMs'>): number {

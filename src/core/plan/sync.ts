@@ -1,7 +1,7 @@
 import { isAckOfAttempt } from '../../protocol/rows.js';
 import type { AckRow, MessageChange, MessageRow } from '../../protocol/rows.js';
 import type { Action } from '../action.js';
-import { rateLimitDelayMs, retryDelayMs } from '../backoff.js';
+import { RATE_LIMIT_MOST_MS, rateLimitDelayMs, retryDelayMs } from '../backoff.js';
 import type { AckedMessage, FilesFacts } from '../facts.js';
 import type { Policy } from '../policy.js';
 
@@ -61,7 +61,10 @@ function actionOf({ message, ack }: AckedMessage, policy: Policy, nowMs: number)
 }
 
 function areDeferralsSpent(message: MessageRow, nowMs: number): boolean {
-  return message.deferrals >= MOST_DEFERRALS || nowMs - message.timestampMs > MOST_DEFERRED_MS;
+  if (message.deferrals >= MOST_DEFERRALS) return true;
+  // One lasts a day at most: fewer cannot have taken the time, however long ago a message for later was put in.
+  const mayHaveTaken = message.deferrals >= MOST_DEFERRED_MS / RATE_LIMIT_MOST_MS;
+  return mayHaveTaken && nowMs - message.timestampMs > MOST_DEFERRED_MS;
 }
 
 type FailReason = Extract<Action, { readonly kind: 'fail' }>['reason'];

@@ -146,8 +146,9 @@ describe('L18: rate limits', () => {
   test.each([
     ['the twentieth deferral is given', { deferrals: 19 }, 'defer rate_limited'],
     ['there is no twenty-first', { deferrals: 20 }, 'fail deferrals_spent'],
-    ['exactly 7 days old survives', { timestampMs: NOW - 7 * DAY }, 'defer rate_limited'],
-    ['more than 7 days old is given up', { timestampMs: NOW - 7 * DAY - 1 }, 'fail deferrals_spent'],
+    ['exactly 7 days old survives', { timestampMs: NOW - 7 * DAY, deferrals: 7 }, 'defer rate_limited'],
+    ['more than 7 days old is given up', { timestampMs: NOW - 7 * DAY - 1, deferrals: 7 }, 'fail deferrals_spent'],
+    ['put in long before it was due is not', { timestampMs: NOW - 40 * DAY, deferrals: 6 }, 'defer rate_limited'],
     ['a timestamp in the future counts as now', { timestampMs: NOW + 9 * DAY }, 'defer rate_limited'],
   ])('%s', (_, over, expected) => {
     expect(said(sync(limited, over))).toEqual([expected]);
