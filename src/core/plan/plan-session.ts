@@ -7,7 +7,7 @@ import type { Policy } from '../policy.js';
 import { planHostStop } from './host-stop.js';
 import { planJudge } from './judge.js';
 import type { Running } from './judge.js';
-import { planMissed, planRecurrence } from './recur.js';
+import { planMissed, planRecurrence, turnsOf } from './recur.js';
 import { planSettle } from './settle.js';
 import { planSync } from './sync.js';
 import { planWake } from './wake.js';
@@ -45,14 +45,14 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
   const sync = planSync(facts, noneRuns, policy, nowMs);
   const ends = [...sync.actions, ...(noneRuns ? planSettle(facts, observation, policy, nowMs) : [])];
   const missed = noneRuns ? planMissed(facts, policy, nowMs) : [];
-  const messages = [...planRecurrence(ends, facts, files.memory, policy, nowMs), ...missed];
+  const messages = [...planRecurrence(ends, turnsOf(facts, files.memory, nowMs), policy, nowMs), ...missed];
   const guard = guardAfter(observation.guard, messages, nowMs);
   const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
   return [
     ...messages,
     ...(isNewlyHeld ? [HOLD] : []),
     // What moves is looked at again before anything is woken for it.
-    ...(missed.length > 0
+    ...(missed.some(({ kind }) => kind === 'advance')
       ? []
       : container.kind === 'running'
         ? planStop(observation, container, files, sync.rearmWaits, policy, context)

@@ -1,6 +1,5 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageChange, MessageRow, Successor } from '../../protocol/rows.js';
-import { isAckOfAttempt } from '../../protocol/rows.js';
 import { isZone } from '../../protocol/zones.js';
 import type { Action } from '../action.js';
 import { claimKey } from '../claims.js';
@@ -20,39 +19,41 @@ type Ending = Extract<Action, { readonly kind: 'complete' | 'fail' }>;
 type Advance = Extract<Action, { readonly kind: 'advance' }>;
 type Retire = Extract<Action, { readonly kind: 'retire' }>;
 
+/** A row whose turn may have ended. */
+export interface Turn {
+  readonly message: MessageRow;
+  /** When it began, as far as the host knows: `latest` takes it to stand for the occurrences up to then. */
+  readonly begunMs: number;
+}
+
+/** The turns that acks and claims speak of. */
+export function turnsOf(facts: FilesFacts, memory: RunningMemory, nowMs: number): readonly Turn[] {
+  return facts.acked.map((acked) => {
+    const seenMs = memory.begun.get(claimKey(acked))?.atMs ?? nowMs;
+    return { message: acked.message, begunMs: Math.min(acked.ack.statusChangedMs ?? nowMs, seenMs, nowMs) };
+  });
+}
+
 /**
  * Hands the recurrence of every live row that ends on to its successor, in the change that ends it (F9, F10). A series
  * whose schedule cannot be read ends with one notice (F12).
  */
 export function planRecurrence(
   actions: readonly Action[],
-  facts: FilesFacts,
-  memory: RunningMemory,
+  turns: readonly Turn[],
   policy: Policy,
   nowMs: number,
 ): Action[] {
-  const acked = new Map(facts.acked.map((one) => [one.message.id, one]));
+  const byId = new Map(turns.map((turn) => [turn.message.id, turn]));
   return actions.flatMap((action): Action[] => {
     if (action.kind !== 'complete' && action.kind !== 'fail') return [action];
-    const found = acked.get(action.messageId);
-    if (found === undefined || found.message.recurrence === null) return [action];
-    const begunMs = begunAt(found.ack.statusChangedMs, memory.begun.get(claimKey(found))?.atMs, nowMs);
-    return recurring(action, found.message, isAckOfAttempt(found.message, found.ack) ? begunMs : null, policy, nowMs);
+    const turn = byId.get(action.messageId);
+    if (turn === undefined || turn.message.recurrence === null) return [action];
+    return recurring(action, turn, policy, nowMs);
   });
 }
 
-/** When a turn began, as far as the host knows: occurrences up to then it stands for. */
-function begunAt(endedMs: number | undefined, seenMs: number | undefined, nowMs: number): number {
-  return Math.min(endedMs ?? nowMs, seenMs ?? nowMs, nowMs);
-}
-
-function recurring(
-  ending: Ending,
-  message: MessageRow,
-  begunMs: number | null,
-  policy: Policy,
-  nowMs: number,
-): Action[] {
+function recurring(ending: Ending, { message, begunMs }: Turn, policy: Policy, nowMs: number): Action[] {
   const schedule = scheduleOf(message, policy);
   const series = seriesOf(message);
   if (typeof schedule === 'string') {
@@ -96,20 +97,14 @@ function expectSchedule(message: MessageRow): Pick<MessageChange['expect'], 'sch
 }
 
 /** The live one last; before it what is to be caught up on. */
-function successorsOf(
-  message: MessageRow,
-  schedule: Schedule,
-  begunMs: number | null,
-  nowMs: number,
-): readonly Successor[] {
+function successorsOf(message: MessageRow, schedule: Schedule, begunMs: number, nowMs: number): readonly Successor[] {
   const atMs = occurrenceOf(message);
   const successor = (occurrenceMs: number, live: boolean): Successor => ({
     id: occurrenceId(seriesOf(message), occurrenceMs),
     occurrenceMs,
     live,
   });
-  const latestMs =
-    message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs ?? atMs), nowMs) : undefined;
+  const latestMs = message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs), nowMs) : undefined;
   const nextMs = latestMs ?? nextOccurrence(schedule, Math.max(atMs, nowMs));
   const missed = message.missed === 'all' ? lastOccurrences(schedule, atMs, nowMs, MOST_CAUGHT_UP) : [];
   return [

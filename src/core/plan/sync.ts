@@ -61,7 +61,9 @@ function actionOf({ message, ack }: AckedMessage, policy: Policy, nowMs: number)
 }
 
 function areDeferralsSpent(message: MessageRow, nowMs: number): boolean {
-  return message.deferrals >= MOST_DEFERRALS || nowMs - message.timestampMs > MOST_DEFERRED_MS;
+  // An occurrence that stands for missed ones is younger than its row.
+  const sinceMs = Math.max(message.timestampMs, message.occurrenceMs ?? message.timestampMs);
+  return message.deferrals >= MOST_DEFERRALS || nowMs - sinceMs > MOST_DEFERRED_MS;
 }
 
 type FailReason = Extract<Action, { readonly kind: 'fail' }>['reason'];

@@ -3,6 +3,7 @@ import type { ClaimRef } from '../../core/action.js';
 import type { SettleStep, Written } from '../../ports/session-files.js';
 import { NO_OUTBOUND, readAcks, type OutboundFacts, type StoredAck } from './acks.js';
 import { writeChanges } from './change.js';
+import { isAckOfAttempt } from '../../protocol/rows.js';
 import type { Shape } from './check-schema.js';
 import { Finding } from './finding.js';
 import { writeInbound, type Upgraded } from './inbound.js';
@@ -28,7 +29,7 @@ export function settleSession(settings: FilesSettings, paths: SessionPaths, step
         .transaction((): Settled => {
           const found = readAcks(database, shape, unfinished);
           const rows = findRows(step, found);
-          if (rows === undefined) return { written: false };
+          if (rows === undefined || hasMovedTurn(step, found)) return { written: false };
           const counted = writeChanges(settings, paths, step.changes, remainingAcks(found.acks, rows), step.nowMs);
           if (counted.written) deleteRows(database, shape, rows);
           return counted;
@@ -57,6 +58,14 @@ function findRows(step: SettleStep, found: FoundAcks): readonly StoredAck[] | un
     .filter((ack) => ack !== undefined && ack.status !== 'processing')
     .filter((ack) => ack !== undefined);
   return rows.length === ended.length ? [...claims, ...rows] : undefined;
+}
+
+/** A turn was had while its occurrence was about to be moved: it must not count for another one. */
+function hasMovedTurn(step: SettleStep, { acks }: FoundAcks): boolean {
+  return step.changes.some(({ id, expect, set }) => {
+    const ack = acks.get(id);
+    return set.occurrenceMs !== undefined && ack !== undefined && isAckOfAttempt(expect, ack);
+  });
 }
 
 function identityOf(claim: ClaimRef): string {

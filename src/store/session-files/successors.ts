@@ -24,7 +24,8 @@ const INSERT = `INSERT INTO messages_in
 
 /**
  * Puts further occurrences of a series behind what is there, inside a transaction of the caller. The live one takes the
- * recurrence over and is paused where its parent was.
+ * recurrence over. Of a paused series nothing runs: the first of them is its live row, and paused, so that it goes on
+ * from there by its policy when it is resumed (F11).
  */
 export function insertSuccessors(
   database: SqliteDatabase,
@@ -33,12 +34,14 @@ export function insertSuccessors(
   successors: readonly Successor[],
 ): void {
   const insert = database.prepare(INSERT);
-  for (const { id, occurrenceMs, live } of successors) {
+  const isPaused = parent.status === 'paused';
+  const rows = isPaused ? successors.slice(0, 1).map((first) => ({ ...first, live: true })) : successors;
+  for (const { id, occurrenceMs, live } of rows) {
     const at = formatInstant(occurrenceMs);
     const row = {
       parent: parentId,
       at,
-      status: live && parent.status === 'paused' ? 'paused' : 'pending',
+      status: isPaused ? 'paused' : 'pending',
       recurrence: live ? parent.recurrence : null,
     };
     const put = (name: string, occurrence: string | null): boolean =>
@@ -64,7 +67,7 @@ function hasLiveRow(database: SqliteDatabase, id: MessageId): boolean {
   const row = database
     .prepare(
       `SELECT 1 FROM messages_in WHERE recurrence IS NOT NULL AND status IN ('pending', 'paused')
-         AND series_id = (SELECT series_id FROM messages_in WHERE id = ?)`,
+         AND series_id = (SELECT ifnull(series_id, id) FROM messages_in WHERE id = ?)`,
     )
     .get(id);
   return row !== undefined;
