@@ -61,6 +61,10 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_row_per_occurrence ON messages_in (series_
 
 /** Columns that an older or foreign inbound.db may lack, with the declaration that adds each. */
 export const INBOUND_OPTIONAL_COLUMNS: Readonly<Record<string, string>> = {
+  platform_id: 'TEXT',
+  channel_type: 'TEXT',
+  thread_id: 'TEXT',
+  source_session_id: 'TEXT',
   timezone: 'TEXT',
   occurrence: 'TEXT',
   missed: 'TEXT',

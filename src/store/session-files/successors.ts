@@ -45,16 +45,17 @@ export function insertSuccessors(
       recurrence: live ? parent.recurrence : null,
     };
     const put = (name: string, occurrence: string | null): boolean =>
-      isNew(() => insert.run({ ...row, id: name, occurrence }));
+      isUnique(() => insert.run({ ...row, id: name, occurrence }));
     // An occurrence that stands in the file already is not put in twice, but a series never ends over it.
     const isDone = put(id, at) || !live || hasLiveRow(database, parentId);
     for (let copy = 2; !isDone && !put(`${id}.${String(copy)}`, null); copy += 1);
   }
 }
 
-function isNew(insert: () => unknown): boolean {
+/** False, and nothing written, where a row of that name or occurrence is there already. */
+export function isUnique(write: () => unknown): boolean {
   try {
-    insert();
+    write();
     return true;
   } catch (error) {
     if (codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY') return false;
