@@ -19,6 +19,13 @@ type Ending = Extract<Action, { readonly kind: 'complete' | 'fail' }>;
 type Advance = Extract<Action, { readonly kind: 'advance' }>;
 type Retire = Extract<Action, { readonly kind: 'retire' }>;
 
+/** A row that keeps its series going. */
+type LiveRow = MessageRow & { readonly recurrence: string };
+
+function isLive(message: MessageRow): message is LiveRow {
+  return message.recurrence !== null;
+}
+
 /** A row whose turn may have ended. */
 export interface Turn {
   readonly message: MessageRow;
@@ -48,69 +55,63 @@ export function planRecurrence(
   return actions.flatMap((action): Action[] => {
     if (action.kind !== 'complete' && action.kind !== 'fail') return [action];
     const turn = byId.get(action.messageId);
-    if (turn === undefined || turn.message.recurrence === null) return [action];
-    return recurring(action, turn, policy, nowMs);
+    if (turn === undefined || !isLive(turn.message)) return [action];
+    return recurring(action, turn.message, turn.begunMs, policy, nowMs);
   });
 }
 
-function recurring(ending: Ending, { message, begunMs }: Turn, policy: Policy, nowMs: number): Action[] {
+function recurring(ending: Ending, message: LiveRow, begunMs: number, policy: Policy, nowMs: number): Action[] {
   const schedule = scheduleOf(message, policy);
-  const series = seriesOf(message);
-  if (typeof schedule === 'string') {
-    const detail = `"${message.recurrence ?? ''}": ${schedule}`;
-    return [handOn(ending, message, []), retired(message, 'bad_schedule', detail, null)];
-  }
-  const successors = successorsOf(message, schedule, begunMs, nowMs);
-  const live = successors.at(-1);
-  if (live === undefined) {
-    return [handOn(ending, message, []), retired(message, 'no_more', 'its schedule has no next time', null)];
+  if (typeof schedule === 'string') return [handOn(ending, message, []), unreadable(message, schedule, null)];
+  const missed = caughtUpOn(message, schedule, nowMs).map((atMs) => successor(message, atMs, false));
+  const nextMs = followerOf(message, schedule, begunMs, nowMs);
+  if (nextMs === undefined) {
+    return [handOn(ending, message, missed), retired(message, 'no_more', 'its schedule has no next time', null)];
   }
   return [
-    handOn(ending, message, successors),
+    handOn(ending, message, [...missed, successor(message, nextMs, true)]),
     {
       kind: 'recur',
       reason: 'ended',
       messageId: message.id,
-      seriesId: series,
-      dueAtMs: live.occurrenceMs,
-      missed: successors.length - 1,
+      seriesId: seriesOf(message),
+      dueAtMs: nextMs,
+      missed: missed.length,
     },
   ];
 }
 
-function handOn(ending: Ending, message: MessageRow, successors: readonly Successor[]): Ending {
+function handOn(ending: Ending, message: LiveRow, successors: readonly Successor[]): Ending {
   const { change } = ending;
   return {
     ...ending,
     change: {
       ...change,
-      expect: { ...change.expect, ...expectSchedule(message) },
+      expect: { ...change.expect, schedule: expectedSchedule(message) },
       set: { ...change.set, recurrence: null },
       successors,
     },
   };
 }
 
-function expectSchedule(message: MessageRow): Pick<MessageChange['expect'], 'schedule'> {
-  if (message.recurrence === null) return {};
-  return { schedule: { recurrence: message.recurrence, timezone: message.timezone } };
+function expectedSchedule({ recurrence, timezone }: LiveRow): NonNullable<MessageChange['expect']['schedule']> {
+  return { recurrence, timezone };
 }
 
-/** The live one last; before it what is to be caught up on. */
-function successorsOf(message: MessageRow, schedule: Schedule, begunMs: number, nowMs: number): readonly Successor[] {
+function successor(message: MessageRow, occurrenceMs: number, live: boolean): Successor {
+  return { id: occurrenceId(seriesOf(message), occurrenceMs), occurrenceMs, live };
+}
+
+/** What is run before the live row goes on. */
+function caughtUpOn(message: MessageRow, schedule: Schedule, nowMs: number): readonly number[] {
+  return message.missed === 'all' ? lastOccurrences(schedule, occurrenceOf(message), nowMs, MOST_CAUGHT_UP) : [];
+}
+
+/** When the live row after this one is due: `latest` stands for all that came since the turn began. */
+function followerOf(message: MessageRow, schedule: Schedule, begunMs: number, nowMs: number): number | undefined {
   const atMs = occurrenceOf(message);
-  const successor = (occurrenceMs: number, live: boolean): Successor => ({
-    id: occurrenceId(seriesOf(message), occurrenceMs),
-    occurrenceMs,
-    live,
-  });
-  const latestMs = message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs), nowMs) : undefined;
-  const nextMs = latestMs ?? nextOccurrence(schedule, Math.max(atMs, nowMs));
-  const missed = message.missed === 'all' ? lastOccurrences(schedule, atMs, nowMs, MOST_CAUGHT_UP) : [];
-  return [
-    ...missed.map((occurrenceMs) => successor(occurrenceMs, false)),
-    ...(nextMs === undefined ? [] : [successor(nextMs, true)]),
-  ];
+  const missedMs = message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs), nowMs) : undefined;
+  return missedMs ?? nextOccurrence(schedule, Math.max(atMs, nowMs));
 }
 
 /**
@@ -118,18 +119,15 @@ function successorsOf(message: MessageRow, schedule: Schedule, begunMs: number, 
  * newest, `skip` waits for the next. Only where no container may be claiming them; `all` runs each.
  */
 export function planMissed(facts: FilesFacts, policy: Policy, nowMs: number): readonly (Advance | Retire)[] {
-  return facts.dueSeries.flatMap((message): readonly (Advance | Retire)[] => {
+  return facts.dueSeries.filter(isLive).flatMap((message): readonly (Advance | Retire)[] => {
     const schedule = scheduleOf(message, policy);
-    if (typeof schedule === 'string') {
-      const change = changeOf(message, { recurrence: null });
-      return [retired(message, 'bad_schedule', `"${message.recurrence ?? ''}": ${schedule}`, change)];
-    }
+    if (typeof schedule === 'string') return [unreadable(message, schedule, changeOf(message, { recurrence: null }))];
     const advance = advanced(message, schedule, nowMs);
     return advance === undefined ? [] : [advance];
   });
 }
 
-function advanced(message: MessageRow, schedule: Schedule, nowMs: number): Advance | undefined {
+function advanced(message: LiveRow, schedule: Schedule, nowMs: number): Advance | undefined {
   const atMs = occurrenceOf(message);
   const move = (reason: Advance['reason'], toMs: number | undefined): Advance | undefined =>
     toMs === undefined
@@ -152,12 +150,16 @@ function advanced(message: MessageRow, schedule: Schedule, nowMs: number): Advan
   }
 }
 
-function changeOf(message: MessageRow, set: MessageChange['set']): MessageChange {
+function changeOf(message: LiveRow, set: MessageChange['set']): MessageChange {
   return {
     id: message.id,
-    expect: { attempt: message.attempt, tries: message.tries, ...expectSchedule(message) },
+    expect: { attempt: message.attempt, tries: message.tries, schedule: expectedSchedule(message) },
     set,
   };
+}
+
+function unreadable(message: LiveRow, why: string, change: MessageChange | null): Retire {
+  return retired(message, 'bad_schedule', `"${message.recurrence}": ${why}`, change);
 }
 
 function retired(message: MessageRow, reason: Retire['reason'], detail: string, change: MessageChange | null): Retire {
