@@ -38,9 +38,13 @@ export interface SessionFiles {
 
   /**
    * Readies the files for a new incarnation, only when no container runs: rolls back hot journals of both files,
-   * removes the old heartbeat, then looks, so that the acks are read again before the wake.
+   * removes the old heartbeat, then looks, so that the acks are read again before the wake. `duplicates`: rows that an
+   * older file held too many of its series.
    */
-  prepareStart(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
+  prepareStart(
+    session: SessionAddress,
+    options: LookOptions,
+  ): Promise<FilesOutcome<FilesLook & { readonly duplicates: number }>>;
 
   /** Moves a corrupt file aside (kept beside it), makes a fresh one. Returns where the old one went, and the unfinished messages. */
   replaceCorrupt(

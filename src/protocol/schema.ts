@@ -63,6 +63,10 @@ CREATE INDEX IF NOT EXISTS purged_messages ON messages_in (purged_at) WHERE purg
 
 /** Columns that an older or foreign inbound.db may lack, with the declaration that adds each. */
 export const INBOUND_OPTIONAL_COLUMNS: Readonly<Record<string, string>> = {
+  platform_id: 'TEXT',
+  channel_type: 'TEXT',
+  thread_id: 'TEXT',
+  source_session_id: 'TEXT',
   timezone: 'TEXT',
   occurrence: 'TEXT',
   missed: 'TEXT',

@@ -2,6 +2,7 @@ import { planReplaced } from '../core/plan/settle.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { CorruptFile } from '../ports/session-files.js';
 import type { Supervised } from './fleet.js';
+import { changesOf, isMessageAction, tellMessages } from './message-actions.js';
 import type { Porter } from './porter.js';
 
 /** Moves a corrupt file aside and makes a fresh one; what was unfinished is tried again, with one try spent. */
@@ -22,7 +23,11 @@ export async function replaceFile(
     `${file} of ${session} was corrupt (${detail}); it is kept as ${outcome.movedTo} and a fresh one was made`,
   );
   porter.log.warn({ session, file, detail, movedTo: outcome.movedTo }, 'corrupt file replaced');
-  const changes = planReplaced(outcome.unfinished, porter.policy(record), porter.clock.now());
-  if (changes.length > 0) await porter.files.change(session, changes);
+  const plan = planReplaced(outcome.unfinished, porter.policy(record), porter.clock.now());
+  const actions = plan.filter(isMessageAction);
+  if (actions.length > 0) {
+    const changed = await porter.files.change(session, changesOf(actions));
+    if (changed.kind === 'ok' && changed.written) tellMessages(porter, record, actions);
+  }
   porter.hint(session);
 }

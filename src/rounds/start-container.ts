@@ -11,6 +11,7 @@ import { applyGuard } from './end-incarnation.js';
 import { isUp, setInFlight } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { filesObservation, inspectSession, sessionObservation } from './observe.js';
+import { tellDuplicates } from './message-actions.js';
 import type { Porter } from './porter.js';
 import type { Preparation } from './preparation.js';
 import { quarantine } from './quarantine.js';
@@ -77,6 +78,7 @@ export class Starts {
     }
     const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
     if (outcome.kind === 'hostile') quarantine(this.#porter, session, outcome.file, outcome.detail);
+    if (outcome.kind === 'ok') tellDuplicates(this.#porter, record, outcome.duplicates);
     if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return false;
     const needsRunner = this.#porter.specs.template(record).image === null;
     if (needsRunner && !(await this.#preparation.ensure())) return true;

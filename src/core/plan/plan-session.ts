@@ -7,7 +7,7 @@ import type { Policy } from '../policy.js';
 import { planHostStop } from './host-stop.js';
 import { planJudge } from './judge.js';
 import type { Running } from './judge.js';
-import { planMissed, planRecurrence } from './recur.js';
+import { planMissed, planRecurrence, turnsOf } from './recur.js';
 import { planReplay } from './replay.js';
 import { planSettle } from './settle.js';
 import { planSync } from './sync.js';
@@ -48,14 +48,15 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
   const settled = noneRuns ? planSettle(withoutForgotten(facts, replay.actions), observation, policy, nowMs) : [];
   const ends = [...sync.actions, ...settled];
   const missed = noneRuns ? planMissed(facts, policy, nowMs) : [];
-  const messages = [...planRecurrence(ends, facts, files.memory, policy, nowMs), ...missed, ...replay.actions];
+  const turns = turnsOf(facts, files.memory, nowMs);
+  const messages = [...planRecurrence(ends, turns, policy, nowMs), ...missed, ...replay.actions];
   const guard = guardAfter(observation.guard, messages, nowMs);
   const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
   return [
     ...messages,
     ...(isNewlyHeld ? [HOLD] : []),
     // What moves is looked at again before anything is woken for it.
-    ...(missed.length > 0
+    ...(missed.some(({ kind }) => kind === 'advance')
       ? []
       : container.kind === 'running'
         ? planStop(observation, container, files, sync.rearmWaits || replay.rearmWaits, policy, context)

@@ -1,6 +1,5 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageChange, MessageRow, Successor } from '../../protocol/rows.js';
-import { isAckOfAttempt } from '../../protocol/rows.js';
 import { isZone } from '../../protocol/zones.js';
 import type { Action } from '../action.js';
 import { claimKey } from '../claims.js';
@@ -20,102 +19,99 @@ type Ending = Extract<Action, { readonly kind: 'complete' | 'fail' }>;
 type Advance = Extract<Action, { readonly kind: 'advance' }>;
 type Retire = Extract<Action, { readonly kind: 'retire' }>;
 
+/** A row that keeps its series going. */
+type LiveRow = MessageRow & { readonly recurrence: string };
+
+function isLive(message: MessageRow): message is LiveRow {
+  return message.recurrence !== null;
+}
+
+/** A row whose turn may have ended. */
+export interface Turn {
+  readonly message: MessageRow;
+  /** When it began, as far as the host knows: `latest` takes it to stand for the occurrences up to then. */
+  readonly begunMs: number;
+}
+
+/** The turns that acks and claims speak of. */
+export function turnsOf(facts: FilesFacts, memory: RunningMemory, nowMs: number): readonly Turn[] {
+  return facts.acked.map((acked) => {
+    const seenMs = memory.begun.get(claimKey(acked))?.atMs ?? nowMs;
+    return { message: acked.message, begunMs: Math.min(acked.ack.statusChangedMs ?? nowMs, seenMs, nowMs) };
+  });
+}
+
 /**
  * Hands the recurrence of every live row that ends on to its successor, in the change that ends it (F9, F10). A series
  * whose schedule cannot be read ends with one notice (F12).
  */
 export function planRecurrence(
   actions: readonly Action[],
-  facts: FilesFacts,
-  memory: RunningMemory,
+  turns: readonly Turn[],
   policy: Policy,
   nowMs: number,
 ): Action[] {
-  const acked = new Map(facts.acked.map((one) => [one.message.id, one]));
+  const byId = new Map(turns.map((turn) => [turn.message.id, turn]));
   return actions.flatMap((action): Action[] => {
     if (action.kind !== 'complete' && action.kind !== 'fail') return [action];
-    const found = acked.get(action.messageId);
-    if (found === undefined || found.message.recurrence === null) return [action];
-    const begunMs = begunAt(found.ack.statusChangedMs, memory.begun.get(claimKey(found))?.atMs, nowMs);
-    return recurring(action, found.message, isAckOfAttempt(found.message, found.ack) ? begunMs : null, policy, nowMs);
+    const turn = byId.get(action.messageId);
+    if (turn === undefined || !isLive(turn.message)) return [action];
+    return recurring(action, turn.message, turn.begunMs, policy, nowMs);
   });
 }
 
-/** When a turn began, as far as the host knows: occurrences up to then it stands for. */
-function begunAt(endedMs: number | undefined, seenMs: number | undefined, nowMs: number): number {
-  return Math.min(endedMs ?? nowMs, seenMs ?? nowMs, nowMs);
-}
-
-function recurring(
-  ending: Ending,
-  message: MessageRow,
-  begunMs: number | null,
-  policy: Policy,
-  nowMs: number,
-): Action[] {
+function recurring(ending: Ending, message: LiveRow, begunMs: number, policy: Policy, nowMs: number): Action[] {
   const schedule = scheduleOf(message, policy);
-  const series = seriesOf(message);
-  if (typeof schedule === 'string') {
-    const detail = `"${message.recurrence ?? ''}": ${schedule}`;
-    return [handOn(ending, message, []), retired(message, 'bad_schedule', detail, null)];
-  }
-  const successors = successorsOf(message, schedule, begunMs, nowMs);
-  const live = successors.at(-1);
-  if (live === undefined) {
-    return [handOn(ending, message, []), retired(message, 'no_more', 'its schedule has no next time', null)];
+  if (typeof schedule === 'string') return [handOn(ending, message, []), unreadable(message, schedule, null)];
+  const missed = caughtUpOn(message, schedule, nowMs).map((atMs) => successor(message, atMs, false));
+  const nextMs = followerOf(message, schedule, begunMs, nowMs);
+  if (nextMs === undefined) {
+    return [handOn(ending, message, missed), retired(message, 'no_more', 'its schedule has no next time', null)];
   }
   return [
-    handOn(ending, message, successors),
+    handOn(ending, message, [...missed, successor(message, nextMs, true)]),
     {
       kind: 'recur',
       reason: 'ended',
       messageId: message.id,
-      seriesId: series,
-      dueAtMs: live.occurrenceMs,
-      missed: successors.length - 1,
+      seriesId: seriesOf(message),
+      dueAtMs: nextMs,
+      missed: missed.length,
     },
   ];
 }
 
-function handOn(ending: Ending, message: MessageRow, successors: readonly Successor[]): Ending {
+function handOn(ending: Ending, message: LiveRow, successors: readonly Successor[]): Ending {
   const { change } = ending;
   return {
     ...ending,
     change: {
       ...change,
-      expect: { ...change.expect, ...expectSchedule(message) },
+      expect: { ...change.expect, schedule: expectedSchedule(message) },
       set: { ...change.set, recurrence: null },
       successors,
     },
   };
 }
 
-function expectSchedule(message: MessageRow): Pick<MessageChange['expect'], 'schedule'> {
-  if (message.recurrence === null) return {};
-  return { schedule: { recurrence: message.recurrence, timezone: message.timezone } };
+function expectedSchedule({ recurrence, timezone }: LiveRow): NonNullable<MessageChange['expect']['schedule']> {
+  return { recurrence, timezone };
 }
 
-/** The live one last; before it what is to be caught up on. */
-function successorsOf(
-  message: MessageRow,
-  schedule: Schedule,
-  begunMs: number | null,
-  nowMs: number,
-): readonly Successor[] {
+function successor(message: MessageRow, occurrenceMs: number, live: boolean): Successor {
+  return { id: occurrenceId(seriesOf(message), occurrenceMs), occurrenceMs, live };
+}
+
+/** What is run before the live row goes on. */
+function caughtUpOn(message: MessageRow, schedule: Schedule, nowMs: number): readonly number[] {
+  return message.missed === 'all' ? lastOccurrences(schedule, occurrenceOf(message), nowMs, MOST_CAUGHT_UP) : [];
+}
+
+/** When the live row after this one is due: `latest` stands for all that came since the turn began. */
+function followerOf(message: MessageRow, schedule: Schedule, begunMs: number, nowMs: number): number | undefined {
   const atMs = occurrenceOf(message);
-  const successor = (occurrenceMs: number, live: boolean): Successor => ({
-    id: occurrenceId(seriesOf(message), occurrenceMs),
-    occurrenceMs,
-    live,
-  });
-  const latestMs =
-    message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs ?? atMs), nowMs) : undefined;
-  const nextMs = latestMs ?? nextOccurrence(schedule, Math.max(atMs, nowMs));
-  const missed = message.missed === 'all' ? lastOccurrences(schedule, atMs, nowMs, MOST_CAUGHT_UP) : [];
-  return [
-    ...missed.map((occurrenceMs) => successor(occurrenceMs, false)),
-    ...(nextMs === undefined ? [] : [successor(nextMs, true)]),
-  ];
+  const missedMs = message.missed === 'latest' ? latestOccurrence(schedule, Math.max(atMs, begunMs), nowMs) : undefined;
+  return missedMs ?? nextOccurrence(schedule, Math.max(atMs, nowMs));
 }
 
 /**
@@ -123,18 +119,15 @@ function successorsOf(
  * newest, `skip` waits for the next. Only where no container may be claiming them; `all` runs each.
  */
 export function planMissed(facts: FilesFacts, policy: Policy, nowMs: number): readonly (Advance | Retire)[] {
-  return facts.dueSeries.flatMap((message): readonly (Advance | Retire)[] => {
+  return facts.dueSeries.filter(isLive).flatMap((message): readonly (Advance | Retire)[] => {
     const schedule = scheduleOf(message, policy);
-    if (typeof schedule === 'string') {
-      const change = changeOf(message, { recurrence: null });
-      return [retired(message, 'bad_schedule', `"${message.recurrence ?? ''}": ${schedule}`, change)];
-    }
+    if (typeof schedule === 'string') return [unreadable(message, schedule, changeOf(message, { recurrence: null }))];
     const advance = advanced(message, schedule, nowMs);
     return advance === undefined ? [] : [advance];
   });
 }
 
-function advanced(message: MessageRow, schedule: Schedule, nowMs: number): Advance | undefined {
+function advanced(message: LiveRow, schedule: Schedule, nowMs: number): Advance | undefined {
   const atMs = occurrenceOf(message);
   const move = (reason: Advance['reason'], toMs: number | undefined): Advance | undefined =>
     toMs === undefined
@@ -157,12 +150,16 @@ function advanced(message: MessageRow, schedule: Schedule, nowMs: number): Advan
   }
 }
 
-function changeOf(message: MessageRow, set: MessageChange['set']): MessageChange {
+function changeOf(message: LiveRow, set: MessageChange['set']): MessageChange {
   return {
     id: message.id,
-    expect: { attempt: message.attempt, tries: message.tries, ...expectSchedule(message) },
+    expect: { attempt: message.attempt, tries: message.tries, schedule: expectedSchedule(message) },
     set,
   };
+}
+
+function unreadable(message: LiveRow, why: string, change: MessageChange | null): Retire {
+  return retired(message, 'bad_schedule', `"${message.recurrence}": ${why}`, change);
 }
 
 function retired(message: MessageRow, reason: Retire['reason'], detail: string, change: MessageChange | null): Retire {

@@ -8,6 +8,7 @@ import type { AckedMessage, FilesFacts } from '../facts.js';
 import type { LastEnd } from '../observation.js';
 import type { Policy } from '../policy.js';
 import { isHostReason } from '../reasons.js';
+import { planRecurrence } from './recur.js';
 
 /** The incarnation that is gone; `lastEnd` null: how it ended is not known. */
 export interface Gone {
@@ -84,10 +85,17 @@ function forgotten(claim: ClaimRef, reason: 'already_counted' | 'older_attempt' 
  * What becomes of the unfinished messages of a session whose corrupt file was replaced, claims and all: those that may
  * have been claimed are tried again with one try spent; what is not due yet, or paused, stays as it is.
  */
-export function planReplaced(unfinished: readonly MessageRow[], policy: Policy, nowMs: number): MessageChange[] {
-  return unfinished
-    .filter((message) => message.status === 'pending' && (message.processAfterMs ?? nowMs) <= nowMs)
-    .map((message) => spendTry(message, 'its session lost a corrupt file', policy, nowMs).change);
+export function planReplaced(unfinished: readonly MessageRow[], policy: Policy, nowMs: number): readonly Action[] {
+  const due = unfinished.filter((row) => row.status === 'pending' && (row.processAfterMs ?? nowMs) <= nowMs);
+  const actions = due.map((message): Action => {
+    const { dueAtMs, change } = spendTry(message, 'its session lost a corrupt file', policy, nowMs);
+    const base = { by: 'settle', messageId: message.id, change, claim: null } as const;
+    if (dueAtMs === null) return { ...base, kind: 'fail', reason: 'tries_spent' };
+    return { ...base, kind: 'retry', reason: 'unfinished_turn', dueAtMs, dropAck: false };
+  });
+  // When their turns began went with the file.
+  const turns = due.map((message) => ({ message, begunMs: nowMs }));
+  return planRecurrence(actions, turns, policy, nowMs);
 }
 
 /** `dueAtMs` null: there is no try left. */

@@ -64,7 +64,9 @@ function areDeferralsSpent(message: MessageRow, nowMs: number): boolean {
   if (message.deferrals >= MOST_DEFERRALS) return true;
   // One lasts a day at most: fewer cannot have taken the time, however long ago a message for later was put in.
   const mayHaveTaken = message.deferrals >= MOST_DEFERRED_MS / RATE_LIMIT_MOST_MS;
-  return mayHaveTaken && nowMs - message.timestampMs > MOST_DEFERRED_MS;
+  // An occurrence that stands for missed ones is younger than its row.
+  const sinceMs = Math.max(message.timestampMs, message.occurrenceMs ?? message.timestampMs);
+  return mayHaveTaken && nowMs - sinceMs > MOST_DEFERRED_MS;
 }
 
 type FailReason = Extract<Action, { readonly kind: 'fail' }>['reason'];

@@ -37,7 +37,7 @@ export function parseCron(text: string): CronResult {
   }
   for (const [index, field] of fields.entries()) {
     const item = field.split(',').find((part) => !ITEM.test(part));
-    if (item !== undefined) return bad(`"${item}" is no ${FIELDS[index] ?? 'field'}`);
+    if (item !== undefined) return bad(`"${item}" is no ${String(FIELDS[index])}`);
   }
   try {
     // The month by itself: of a day that never comes cron-parser says only that its definition is invalid.
@@ -53,7 +53,7 @@ export function parseCron(text: string): CronResult {
     if (wallTimes(cron, 0).next().done !== true) return { kind: 'ok', cron };
     return bad(`its day never comes (day ${fields.slice(2, 4).join(' of month ')})`);
   } catch (error) {
-    return bad(error instanceof Error ? error.message : String(error));
+    return bad(String(error).replace(/^Error: /, ''));
   }
 }
 

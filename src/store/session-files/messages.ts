@@ -1,7 +1,7 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageCounts } from '../../core/facts.js';
 import { MESSAGE_STATUSES, MISSED_POLICIES, type MessageChange, type MessageRow } from '../../protocol/rows.js';
-import { findParent, insertSuccessors } from './successors.js';
+import { findParent, insertSuccessors, isUnique } from './successors.js';
 import { formatInstant, parseInstant } from '../../protocol/times.js';
 import type { Shape } from './check-schema.js';
 import type { SqliteDatabase } from './open-database.js';
@@ -116,29 +116,40 @@ export function readTotals(
 /** Applies changes inside a transaction of the caller. Throws `StaleChange` if one row is not as expected. */
 export function applyChanges(database: SqliteDatabase, changes: readonly MessageChange[]): void {
   for (const change of changes) {
-    const columns = Object.entries(columnsOf(change.set)).filter(([, value]) => value !== undefined);
-    const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
-    if (assignments === '') continue;
-    const { schedule, status } = change.expect;
-    const statuses = status === undefined ? "('pending', 'paused')" : `('${status}')`;
-    const expected = schedule === undefined ? '' : 'AND recurrence = ? AND timezone IS ?';
     const before = change.successors === undefined ? undefined : findParent(database, change.id);
-    const { changes: changed } = database
-      .prepare(
-        `UPDATE messages_in SET ${assignments} WHERE id = ? AND ifnull(attempt, 0) = ? AND ifnull(tries, 0) = ?
-           AND status IN ${statuses} ${expected}`,
-      )
-      .run(
-        ...columns.map(([, value]) => value),
-        ...[change.id, change.expect.attempt, change.expect.tries],
-        ...(schedule === undefined ? [] : [schedule.recurrence, schedule.timezone]),
-      );
-    if (changed !== 1) throw new StaleChange(`message ${change.id} is not as expected any more`);
+    // A row may be moved to an occurrence that another one stands for already: it goes on without a name for it.
+    const columns = columnsOf(change.set);
+    const isDone = isUnique(() => {
+      applyChange(database, change, columns);
+    });
+    if (!isDone) applyChange(database, change, { ...columns, occurrence: null });
     if (before !== undefined) insertSuccessors(database, change, before);
   }
 }
 
-function columnsOf(set: MessageChange['set']): Record<string, string | number | null | undefined> {
+type Columns = Readonly<Record<string, string | number | null | undefined>>;
+
+function applyChange(database: SqliteDatabase, { id, expect }: MessageChange, set: Columns): void {
+  const columns = Object.entries(set).filter(([, value]) => value !== undefined);
+  const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
+  if (assignments === '') return;
+  const { schedule, status } = expect;
+  const statuses = status === undefined ? "('pending', 'paused')" : `('${status}')`;
+  const expected = schedule === undefined ? '' : 'AND recurrence = ? AND timezone IS ?';
+  const { changes: changed } = database
+    .prepare(
+      `UPDATE messages_in SET ${assignments} WHERE id = ? AND ifnull(attempt, 0) = ? AND ifnull(tries, 0) = ?
+         AND status IN ${statuses} ${expected}`,
+    )
+    .run(
+      ...columns.map(([, value]) => value),
+      ...[id, expect.attempt, expect.tries],
+      ...(schedule === undefined ? [] : [schedule.recurrence, schedule.timezone]),
+    );
+  if (changed !== 1) throw new StaleChange(`message ${id} is not as expected any more`);
+}
+
+function columnsOf(set: MessageChange['set']): Columns {
   return {
     status: set.status,
     tries: set.tries,

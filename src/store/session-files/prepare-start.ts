@@ -7,7 +7,7 @@ import { readAcks } from './acks.js';
 import type { Shape } from './check-schema.js';
 import { createSession } from './create.js';
 import { hostile } from './finding.js';
-import { writeInbound } from './inbound.js';
+import { writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
 import { lookAt, readInboundFacts } from './look.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
@@ -15,17 +15,17 @@ import { writeOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
 
 /** Readies the files for a new incarnation, only with no container running, then looks. */
-export function prepareStart(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook {
+export function prepareStart(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook & Upgraded {
   checkFolders(paths);
   createSession(settings, paths);
   // Opening both for writing rolls back what a killed writer left, and adds what an older file lacks.
-  writeInbound(settings, paths, () => ({}));
+  const { duplicates } = writeInbound(settings, paths, () => ({}));
   const rearmed = readInboundFacts(settings, paths, nowMs).unfinished.filter(({ attempt }) => attempt > 0);
   writeOutboundFile(settings, paths, (database, shape) => {
     if (rearmed.length > 0) removeVoidAcks(database, shape, rearmed);
   });
   removeHeartbeat(paths);
-  return lookAt(settings, paths, nowMs);
+  return { ...lookAt(settings, paths, nowMs), duplicates };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { MessageId } from '../../protocol/address.js';
-import type { MessageRow } from '../../protocol/rows.js';
+import { isAckOfAttempt, type MessageRow } from '../../protocol/rows.js';
 import type { ClaimRef } from '../../core/action.js';
 import type { SettleStep, Written } from '../../ports/session-files.js';
 import { NO_OUTBOUND, readAcks, readAcksOf, type OutboundFacts, type StoredAck } from './acks.js';
@@ -39,7 +39,7 @@ export function settleSession(settings: FilesSettings, paths: SessionPaths, step
               step.claims.map(({ messageId }) => messageId),
             ),
           );
-          if (rows === undefined) return { written: false };
+          if (rows === undefined || hasMovedTurn(step, found)) return { written: false };
           const counted = writeChanges(settings, paths, step.changes, remainingAcks(found.acks, rows), step.nowMs);
           if (counted.written) deleteRows(database, shape, rows);
           return counted;
@@ -121,6 +121,14 @@ function findClaims(
   const expected = new Set(step.claims.map(identityOf));
   const isSame = claims.size === expected.size && [...claims.values()].every((ack) => expected.has(identityOf(ack)));
   return isSame ? [...claims.values()] : undefined;
+}
+
+/** A turn was had while its occurrence was about to be moved: it must not count for another one. */
+function hasMovedTurn(step: SettleStep, { acks }: FoundAcks): boolean {
+  return step.changes.some(({ id, expect, set }) => {
+    const ack = acks.get(id);
+    return set.occurrenceMs !== undefined && ack !== undefined && isAckOfAttempt(expect, ack);
+  });
 }
 
 function identityOf(claim: ClaimRef): string {

@@ -24,7 +24,8 @@ const INSERT = `INSERT INTO messages_in
 
 /**
  * Puts further occurrences of a series behind what is there, inside a transaction of the caller. The live one takes the
- * recurrence over and is paused where its parent was.
+ * recurrence over. Of a paused series nothing runs: the first of them is its live row, and paused, so that it goes on
+ * from there by its policy when it is resumed (F11).
  */
 export function insertSuccessors(
   database: SqliteDatabase,
@@ -32,17 +33,20 @@ export function insertSuccessors(
   parent: Parent,
 ): void {
   const insert = database.prepare(INSERT);
-  for (const { id, occurrenceMs, live } of successors ?? []) {
+  const isPaused = parent.status === 'paused';
+  const all = successors ?? [];
+  const rows = isPaused ? all.slice(0, 1).map((first) => ({ ...first, live: true })) : all;
+  for (const { id, occurrenceMs, live } of rows) {
     const at = formatInstant(occurrenceMs);
     const row = {
       parent: parentId,
       at,
       made: typeof set.finishedAtMs === 'number' ? formatInstant(set.finishedAtMs) : at,
-      status: live && parent.status === 'paused' ? 'paused' : 'pending',
+      status: isPaused ? 'paused' : 'pending',
       recurrence: live ? parent.recurrence : null,
     };
     const put = (name: string, occurrence: string | null): boolean =>
-      isNew(() => insert.run({ ...row, id: name, occurrence }));
+      isUnique(() => insert.run({ ...row, id: name, occurrence }));
     // An occurrence that stands in the file already is not put in twice, but a series never ends over it.
     const isDone = put(id, at) || !live || hasLiveRow(database, parentId);
     for (let copy = 2; !isDone && !put(`${id}.${String(copy)}`, null); copy += 1);
@@ -56,9 +60,10 @@ export function insertCopy(database: SqliteDatabase, parent: MessageId, id: Mess
   database.prepare(INSERT).run(row);
 }
 
-function isNew(insert: () => unknown): boolean {
+/** False, and nothing written, where a row of that name or occurrence is there already. */
+export function isUnique(write: () => unknown): boolean {
   try {
-    insert();
+    write();
     return true;
   } catch (error) {
     if (codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY') return false;
@@ -71,7 +76,7 @@ function hasLiveRow(database: SqliteDatabase, id: MessageId): boolean {
   const row = database
     .prepare(
       `SELECT 1 FROM messages_in WHERE recurrence IS NOT NULL AND status IN ('pending', 'paused')
-         AND series_id = (SELECT series_id FROM messages_in WHERE id = ?)`,
+         AND series_id = (SELECT ifnull(series_id, id) FROM messages_in WHERE id = ?)`,
     )
     .get(id);
   return row !== undefined;

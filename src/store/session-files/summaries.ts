@@ -34,7 +34,9 @@ export function summarizeDue(
 }
 
 function isDueSeries(message: MessageRow, acks: ReadonlyMap<string, AckRow>, nowMs: number): boolean {
-  if (message.recurrence === null || message.status !== 'pending' || message.tries > 0) return false;
+  if (message.recurrence === null || message.status !== 'pending') return false;
+  // Tried, deferred or given back by the host: its turn has come, and only waits to be had again.
+  if (message.tries > 0 || message.attempt > 0) return false;
   const ack = acks.get(message.id);
   return !(ack !== undefined && isAckOfAttempt(message, ack)) && (message.processAfterMs ?? nowMs) <= nowMs;
 }

@@ -12,6 +12,7 @@ import {
   due,
   facts,
   foreign,
+  HOUR,
   idOf,
   message,
   NOW,
@@ -315,16 +316,33 @@ describe('messages of a session whose corrupt file was replaced', () => {
   test('what may have been claimed is retried with one try spent', () => {
     expect(planReplaced([message({ tries: 1, attempt: 4 })], POLICY, NOW)).toEqual([
       {
-        id: 'm1',
-        expect: { attempt: 4, tries: 1 },
-        set: { tries: 2, attempt: 5, processAfterMs: NOW + 10_000, error: 'its session lost a corrupt file' },
+        kind: 'retry',
+        reason: 'unfinished_turn',
+        by: 'settle',
+        messageId: 'm1',
+        dueAtMs: NOW + 10_000,
+        change: {
+          id: 'm1',
+          expect: { attempt: 4, tries: 1 },
+          set: { tries: 2, attempt: 5, processAfterMs: NOW + 10_000, error: 'its session lost a corrupt file' },
+        },
+        claim: null,
+        dropAck: false,
       },
     ]);
   });
 
   test('without a try left it fails', () => {
-    const [change] = planReplaced([message({ tries: 5, processAfterMs: NOW })], POLICY, NOW);
-    expect(change?.set).toMatchObject({ status: 'failed', errorClass: 'tries_spent' });
+    const actions = planReplaced([message({ tries: 5, processAfterMs: NOW })], POLICY, NOW);
+    expect(said(actions)).toEqual(['fail tries_spent']);
+    expect(only(actions, 'fail')[0]?.change.set).toMatchObject({ status: 'failed', errorClass: 'tries_spent' });
+  });
+
+  test('F9: without a try left it hands its series on', () => {
+    const live = { recurrence: '0 9 * * *', seriesId: 's', occurrenceMs: NOW - 3 * HOUR };
+    const actions = planReplaced([message({ tries: 5, ...live })], POLICY, NOW);
+    expect(said(actions)).toEqual(['fail tries_spent', 'recur ended']);
+    expect(only(actions, 'fail')[0]?.change.successors).toMatchObject([{ occurrenceMs: NOW + 21 * HOUR, live: true }]);
   });
 
   test('what is not due yet, or paused, is left alone', () => {

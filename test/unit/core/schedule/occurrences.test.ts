@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { lastOccurrences, latestOccurrence, nextOccurrence } from '../../../../src/core/schedule/occurrences.js';
 import { DAY, HOUR, MINUTE } from '../builders.js';
-import { schedule, shown, utc, walk } from './schedules.js';
+import { shown, utc } from '../../../support/wall-times.js';
+import { schedule, walk } from './schedules.js';
 
 const BERLIN = 'Europe/Berlin';
 const NEW_YORK = 'America/New_York';

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { parseCron } from '../../../../src/core/schedule/cron.js';
 import { lastOccurrences, latestOccurrence, nextOccurrence } from '../../../../src/core/schedule/occurrences.js';
 import { DAY, HOUR, MINUTE } from '../builders.js';
-import { schedule, utc, walk } from './schedules.js';
+import { utc } from '../../../support/wall-times.js';
+import { schedule, walk } from './schedules.js';
 
 /** Days around changes of the clocks, two on each side: forward and back, half an hour, midnight, a whole day. */
 const CHANGES = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { instantsOf, offsetMs, offsetsAround } from '../../../../src/core/schedule/zone.js';
 import { HOUR, MINUTE } from '../builders.js';
-import { utc } from './schedules.js';
+import { utc } from '../../../support/wall-times.js';
 
 describe('the offset of a zone at an instant', () => {
   it.each([
