@@ -1,4 +1,4 @@
-import type { MessageId } from '../protocol/address.js';
+import type { MessageId, SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
 import type { AcceptedMessage, AcceptResult } from '../ports/registry.js';
 import type { SendInput } from './api.js';
@@ -13,7 +13,7 @@ import type { SentView } from './views.js';
 export function sendMessage(desk: Desk, input: SendInput): SentView {
   const accepted = readMessage(desk, input);
   const result = desk.registry.accept(accepted);
-  const refusal = explainRefusal(accepted, result);
+  const refusal = explainRefusal(accepted.session, accepted.message.id, result);
   if (refusal !== undefined) throw new NightporterError('refused', refusal);
   desk.rounds?.hint(accepted.session);
   return { session: accepted.session, id: accepted.message.id, duplicate: result.kind === 'duplicate' };
@@ -56,14 +56,13 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
 }
 
 /** Why a message was not accepted; undefined when it was. */
-export function explainRefusal(accepted: AcceptedMessage, result: AcceptResult): string | undefined {
-  const { session, message } = accepted;
+export function explainRefusal(session: SessionAddress, id: MessageId, result: AcceptResult): string | undefined {
   switch (result.kind) {
     case 'accepted':
     case 'duplicate':
       return undefined;
     case 'conflict':
-      return `message ${message.id} of ${session} is known with other content: send this one under another id`;
+      return `message ${id} of ${session} is known with other content: send this one under another id`;
     case 'case_twin':
       return explainCaseTwin(session, result.other);
     case 'session_closed':

@@ -41,11 +41,9 @@ export interface Registry {
   /** One commit; creates the session if there is none, lowers its `nextDueAtMs`. */
   accept(message: AcceptedMessage): AcceptResult;
   /** All or nothing in one commit: `refused` lists every message that cannot be accepted and why. */
-  acceptAll(messages: readonly AcceptedMessage[]): {
-    readonly refused: readonly { readonly index: number; readonly result: AcceptResult }[];
-    readonly accepted: number;
-    readonly duplicates: number;
-  };
+  acceptAll(messages: readonly AcceptedMessage[]): ReturnType<AcceptBatch['commit']>;
+  /** The same in parts, so that a large batch holds nobody up; what is not committed is gone with this process. */
+  beginBatch(): AcceptBatch;
   /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
   /** Messages in the spool that begin a series, oldest first. */
@@ -183,6 +181,19 @@ export interface AcceptedMessage {
   readonly session: SessionAddress;
   readonly message: NewMessage;
   readonly acceptedAtMs: number;
+}
+
+export interface AcceptBatch {
+  /** Keeps messages aside; nothing of them is accepted yet. */
+  add(messages: readonly AcceptedMessage[]): void;
+  /** Accepts all that was added or nothing, in one short commit. Indexes count from 0, in the order of adding. */
+  commit(): {
+    readonly refused: readonly { readonly index: number; readonly result: AcceptResult }[];
+    readonly accepted: number;
+    readonly duplicates: number;
+  };
+  /** Forgets what was added: to be called at the end, in any case. */
+  discard(): void;
 }
 
 export type AcceptResult =

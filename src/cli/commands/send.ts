@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { requireAddress, requireInstant, requireName } from '../../desk/input-texts.js';
 import { NightporterError } from '../../protocol/errors.js';
@@ -8,6 +6,7 @@ import { examples, withCommonOptions } from '../command.js';
 import { openForWriting } from '../connect.js';
 import type { CommandContext } from '../context.js';
 import { printJson } from '../print.js';
+import { sendBatch } from '../send-batch.js';
 
 interface SendOptions {
   readonly id?: string;
@@ -16,6 +15,7 @@ interface SendOptions {
   /** commander's form of --no-wake. */
   readonly wake: boolean;
   readonly batch?: string;
+  readonly progress?: true;
 }
 
 const STDIN_MAX_BYTES = 256 * 1024 * 1024;
@@ -33,6 +33,7 @@ export function addSend(parent: Command, cli: Cli): void {
       '--batch <file>',
       'NDJSON, a line a message: {"session", "text", "id", "kind", "after", "noWake"}; - is standard input',
     )
+    .option('--progress', 'with --batch: say on stderr how far it is, also where that is no terminal')
     .addHelpText(
       'after',
       examples(
@@ -45,11 +46,19 @@ export function addSend(parent: Command, cli: Cli): void {
     )
     .action((session: string | undefined, text: string | undefined, options: SendOptions) =>
       cli.run(command, async (context) => {
-        if (options.batch !== undefined) await sendBatch(context, session, text, options, options.batch);
-        else await sendOne(context, session, text, options);
+        if (options.batch !== undefined) {
+          refuseSingle(text, options);
+          await sendBatch(context, session, { path: options.batch, progress: options.progress });
+        } else await sendOne(context, session, text, options);
         return 0;
       }),
     );
+}
+
+function refuseSingle(text: string | undefined, options: SendOptions): void {
+  const single = (['id', 'kind', 'after'] as const).filter((name) => options[name] !== undefined);
+  if (text === undefined && single.length === 0 && options.wake) return;
+  throw usage('--batch takes text, id, kind, after and noWake from its lines: leave them out of the command');
 }
 
 async function sendOne(
@@ -81,43 +90,6 @@ async function sendOne(
   } finally {
     await desk.close();
   }
-}
-
-async function sendBatch(
-  context: CommandContext,
-  session: string | undefined,
-  text: string | undefined,
-  options: SendOptions,
-  batch: string,
-): Promise<void> {
-  const single = (['id', 'kind', 'after'] as const).filter((name) => options[name] !== undefined);
-  if (text !== undefined || single.length > 0 || !options.wake) {
-    throw usage('--batch takes text, id, kind, after and noWake from its lines: leave them out of the command');
-  }
-  if (session !== undefined) requireAddress(session);
-  const bytes = batch === '-' ? context.input : await openFile(batch);
-
-  const desk = await openForWriting(context);
-  try {
-    const view = await desk.api.sendBatch(bytes, session);
-    if (context.json) {
-      await printJson(context.output, view);
-      return;
-    }
-    const again = view.duplicates > 0 ? `, ${view.duplicates} accepted before` : '';
-    await context.output.write(`${view.accepted} accepted${again}\n`);
-  } finally {
-    await desk.close();
-  }
-}
-
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const found = await stat(path).catch((error: unknown) => {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw usage(`--batch cannot read ${path}: ${detail}`);
-  });
-  if (found.isDirectory()) throw usage(`--batch cannot read ${path}: it is a folder`);
-  return createReadStream(path);
 }
 
 async function readText(input: AsyncIterable<Uint8Array>): Promise<string> {

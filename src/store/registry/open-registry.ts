@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openDataDir, requireDataDir } from '../data-dir.js';
 import { installId } from '../install-id.js';
+import { batches } from './batches.js';
 import { openForReading, openForWriting } from './connection.js';
 import { due } from './due.js';
 import { facts } from './facts.js';
@@ -59,6 +60,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       together: (work) => connection.write(work),
       ...sessions(connection),
       ...spool(connection),
+      ...batches(connection),
       ...due(connection),
       ...incarnations(connection),
       ...guards(connection),

@@ -6,8 +6,7 @@ import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/regist
 import type { NewMessage } from '../../ports/session-files.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'spooledSeries' | 'unspool'>;
-type AcceptAllResult = ReturnType<Registry['acceptAll']>;
+type Spool = Pick<Registry, 'accept' | 'spooled' | 'spooledSeries' | 'unspool'>;
 
 /** Of the contents that are read at a time, one message aside. */
 const SPOOLED_MAX_CHARS = 8 * 1024 * 1024;
@@ -19,10 +18,8 @@ export function spool(connection: Connection): Spool {
   const insertSession = connection.prepare('INSERT INTO sessions (address, folded, created_at) VALUES (?, ?, ?)');
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
   const insert = connection.prepare(
-    `INSERT INTO spool (session, id, kind, timestamp_at, process_after, trigger, on_wake, content, recurrence,
-       series_id, timezone, occurrence_at, missed, accepted_at)
-     VALUES (@session, @id, @kind, @timestampAt, @processAfter, @trigger, @onWake, @content, @recurrence,
-       @seriesId, @timezone, @occurrenceAt, @missed, @acceptedAt)`,
+    `INSERT INTO spool (${SPOOL_COLUMNS.map(([column]) => column).join(', ')})
+     VALUES (${SPOOL_COLUMNS.map(([, value]) => `@${value}`).join(', ')})`,
   );
   const touch = connection.prepare(
     `UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at), due_mark = due_mark + 1,
@@ -73,7 +70,6 @@ export function spool(connection: Connection): Spool {
 
   return {
     accept: (message) => connection.write(() => place(message)),
-    acceptAll: (messages) => placeAll(connection, messages, place),
 
     spooled: (session, limit) => connection.read(() => upTo(select.iterate(session, limit))),
 
@@ -111,36 +107,8 @@ function upTo(rows: Iterable<unknown>): readonly NewMessage[] {
   return messages;
 }
 
-/** Carries the answer out of a transaction that is rolled back. */
-class Refused extends Error {
-  readonly result: AcceptAllResult;
-  constructor(result: AcceptAllResult) {
-    super('refused');
-    this.result = result;
-  }
-}
-
-function placeAll(
-  connection: Connection,
-  messages: readonly AcceptedMessage[],
-  place: (entry: AcceptedMessage) => AcceptResult,
-): AcceptAllResult {
-  try {
-    return connection.write(() => {
-      const results = messages.map((entry, index) => ({ index, result: place(entry) }));
-      const refused = results.filter(({ result }) => result.kind !== 'accepted' && result.kind !== 'duplicate');
-      const duplicates = results.filter(({ result }) => result.kind === 'duplicate').length;
-      if (refused.length > 0) throw new Refused({ refused, accepted: 0, duplicates });
-      return { refused, accepted: results.length - duplicates, duplicates };
-    });
-  } catch (error) {
-    if (error instanceof Refused) return error.result;
-    throw error;
-  }
-}
-
 /** Of all that makes two messages the same one; not of when they were written. */
-function contentHash(message: NewMessage): Buffer {
+export function contentHash(message: NewMessage): Buffer {
   const parts = [
     message.kind,
     message.content,
@@ -156,7 +124,25 @@ function contentHash(message: NewMessage): Buffer {
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }
 
-function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<string, string | number | null> {
+/** Columns of the spool that are written, with the names of their values in `spoolRow`. */
+export const SPOOL_COLUMNS = [
+  ['session', 'session'],
+  ['id', 'id'],
+  ['kind', 'kind'],
+  ['timestamp_at', 'timestampAt'],
+  ['process_after', 'processAfter'],
+  ['trigger', 'trigger'],
+  ['on_wake', 'onWake'],
+  ['content', 'content'],
+  ['recurrence', 'recurrence'],
+  ['series_id', 'seriesId'],
+  ['timezone', 'timezone'],
+  ['occurrence_at', 'occurrenceAt'],
+  ['missed', 'missed'],
+  ['accepted_at', 'acceptedAt'],
+] as const;
+
+export function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<string, string | number | null> {
   return {
     session,
     id: message.id,

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DiskFull } from '../../../src/protocol/errors.js';
+import { batches } from '../../../src/store/registry/batches.js';
 import { openForWriting } from '../../../src/store/registry/connection.js';
 import { migrate } from '../../../src/store/registry/migrations.js';
 import { openRegistry } from '../../../src/store/registry/open-registry.js';
@@ -19,7 +20,8 @@ test('F35: a full disk is an error of its own, leaves nothing half written, and 
     connection.close();
   });
   migrate(connection, file);
-  const { accept, acceptAll, spooled } = spool(connection);
+  const { accept, spooled } = spool(connection);
+  const { acceptAll } = batches(connection);
   accept(incoming('demo/first', 'a'));
   connection.db.pragma('max_page_count = 1');
   const batch = Array.from({ length: 500 }, (_, n) => incoming(`demo/s${n}`, `m${n}`));
