@@ -1,4 +1,4 @@
-import type { DeskApi, Streamed } from './api.js';
+import type { DeskApi } from './api.js';
 import { changeSession } from './change-session.js';
 import { createSession } from './create-session.js';
 import type { Desk } from './desk.js';
@@ -13,8 +13,6 @@ import { showSession } from './show-session.js';
 import { status } from './status.js';
 import { sweep } from './sweep.js';
 
-const ROWS_PER_TURN = 500;
-
 /** The questions of `DeskApi`, answered in this process. */
 export function deskApi(desk: Desk): DeskApi {
   return {
@@ -23,7 +21,7 @@ export function deskApi(desk: Desk): DeskApi {
     sendBatch: (bytes, session) => sendBatch(desk, bytes, session),
     replies: (session, after) => readReplies(desk, session, after),
     createSession: (input) => createSession(desk, input),
-    sessions: (options) => inTurns(listSessions(desk, options)),
+    sessions: (options) => listSessions(desk, options),
     showSession: (session) => soon(() => showSession(desk, session)),
     changeSession: (session, change) => changeSession(desk, session, change),
     deadLetters: (options) => listDead(desk, options),
@@ -35,14 +33,4 @@ export function deskApi(desk: Desk): DeskApi {
 
 async function soon<T>(answer: () => T): Promise<T> {
   return Promise.resolve().then(answer);
-}
-
-/** Lets others have their turn between rows. */
-async function* inTurns<T>(rows: Iterable<T>): AsyncGenerator<Streamed<T>> {
-  let given = 0;
-  for (const row of rows) {
-    yield { row };
-    given += 1;
-    if (given % ROWS_PER_TURN === 0) await new Promise(setImmediate);
-  }
 }

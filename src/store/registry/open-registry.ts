@@ -11,6 +11,7 @@ import { migrate, requireSchema } from './migrations.js';
 import { notices } from './notices.js';
 import { sessions } from './sessions.js';
 import { spool } from './spool.js';
+import { summaries } from './summaries.js';
 import type { Registry } from '../../ports/registry.js';
 import type { Connection } from './connection.js';
 
@@ -59,6 +60,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       readonly: connection.readonly,
       together: (work) => connection.write(work),
       ...sessions(connection),
+      ...summaries(connection),
       ...spool(connection),
       ...batches(connection),
       ...due(connection),
