@@ -19,6 +19,7 @@ import { CONTAINER_GID, CONTAINER_UID } from '../runtime/docker/create-options.j
 import { findEngineAddress } from '../runtime/docker/engine-address.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
+import { StagingFolder } from '../store/staging.js';
 import { systemClock, systemRandom } from '../system.js';
 import { specSource } from './spec-source.js';
 
@@ -72,6 +73,7 @@ export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeK
     workers: settings.fileWorkers,
     deadlineMs: settings.fileDeadlineMs,
     outboundMaxBytes: settings.outboundMaxBytes,
+    attachments: { maxBytes: settings.attachmentMaxBytes, max: settings.attachmentsMax },
     outOwner: runtime === 'docker' && process.getuid?.() === 0 ? OUT_OWNER : undefined,
     log: log.child({ component: 'files' }),
     turns,
@@ -188,7 +190,13 @@ export function openDeskOn(
     files,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes },
+    staging: new StagingFolder(dataDir),
+    settings: {
+      dataDir,
+      messageMaxBytes: settings.messageMaxBytes,
+      attachmentMaxBytes: settings.attachmentMaxBytes,
+      attachmentsMax: settings.attachmentsMax,
+    },
     log: log.child({ component: 'desk' }),
     ...live,
   };

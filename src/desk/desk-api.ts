@@ -5,11 +5,13 @@ import type { Desk } from './desk.js';
 import { drain } from './drain.js';
 import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
+import { readAttachment } from './read-attachment.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
 import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
 import { showSession } from './show-session.js';
+import { stageAttachment } from './stage-attachment.js';
 import { status } from './status.js';
 import { sweep } from './sweep.js';
 
@@ -17,9 +19,11 @@ import { sweep } from './sweep.js';
 export function deskApi(desk: Desk): DeskApi {
   return {
     status: () => status(desk),
-    send: (input) => soon(() => sendMessage(desk, input)),
+    stage: (name, bytes) => stageAttachment(desk, name, bytes),
+    send: (input) => sendMessage(desk, input),
     sendBatch: (bytes, session) => sendBatch(desk, bytes, session),
     replies: (session, after) => readReplies(desk, session, after),
+    attachment: (session, reply, name) => readAttachment(desk, session, reply, name),
     createSession: (input) => createSession(desk, input),
     sessions: (options) => listSessions(desk, options),
     showSession: (session) => soon(() => showSession(desk, session)),

@@ -5,11 +5,13 @@ import type { Registry } from '../ports/registry.js';
 import type { Rounds } from '../ports/rounds.js';
 import type { Runtime } from '../ports/runtime.js';
 import type { SessionFiles } from '../ports/session-files.js';
+import type { Staging } from '../ports/staging.js';
 
 /** What the use cases of this room work on. */
 export interface Desk {
   readonly registry: Registry;
   readonly files: SessionFiles;
+  readonly staging: Staging;
   /** null: no daemon runs; what is accepted waits for the next start or sweep. */
   readonly rounds: Rounds | null;
   /** What may be asked of the containers; null: nothing can be asked from here. */
@@ -29,4 +31,7 @@ export interface DeskSettings {
   readonly dataDir: string;
   /** Largest content of a message, as JSON text in UTF-8. */
   readonly messageMaxBytes: number;
+  readonly attachmentMaxBytes: number;
+  /** Most attachments of one message. */
+  readonly attachmentsMax: number;
 }

@@ -10,9 +10,9 @@ export async function* listSessions(
   options: { readonly closed: boolean },
 ): AsyncGenerator<Streamed<SessionSummaryView>> {
   for (const page of desk.registry.summaryPages()) {
-    for (const { lastActiveMs, ...facts } of page) {
-      if (facts.status === 'closed' && !options.closed) continue;
-      yield { row: { ...facts, lastActive: instantOrNull(lastActiveMs) } };
+    for (const { session, status, pinned, held, quarantined, lastActiveMs } of page) {
+      if (status === 'closed' && !options.closed) continue;
+      yield { row: { session, status, pinned, held, quarantined, lastActive: instantOrNull(lastActiveMs) } };
     }
     await new Promise(setImmediate);
   }

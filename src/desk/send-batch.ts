@@ -3,7 +3,7 @@ import { NightporterError } from '../protocol/errors.js';
 import type { AcceptBatch, AcceptedMessage, AcceptResult } from '../ports/registry.js';
 import { BATCH_MAX_BYTES, BATCH_MAX_LINES } from './batch-limits.js';
 import type { Desk } from './desk.js';
-import { decodeUtf8, parseInput, parseJson, SEND } from './parse-input.js';
+import { BATCH_LINE, decodeUtf8, parseInput, parseJson } from './parse-input.js';
 import type { Line } from './read-lines.js';
 import { readLines } from './read-lines.js';
 import { explainRefusal, readMessage } from './send-message.js';
@@ -138,7 +138,7 @@ function readLine(desk: Desk, line: Line, session: string | undefined): Accepted
     );
   }
   const complete = session !== undefined && isPlainObject(value) ? { session, ...value } : value;
-  return readMessage(desk, parseInput(SEND, complete));
+  return readMessage(desk, parseInput(BATCH_LINE, complete));
 }
 
 function isPlainObject(value: unknown): value is object {

@@ -1,8 +1,12 @@
 import type { MessageId, SessionAddress } from '../protocol/address.js';
+import type { ListedAttachment } from '../protocol/attachments.js';
 import { NightporterError } from '../protocol/errors.js';
+import { INBOX_FOLDER } from '../protocol/workspace.js';
+import type { StagedFile } from '../ports/staging.js';
 import type { AcceptedMessage, AcceptResult } from '../ports/registry.js';
 import type { SendInput } from './api.js';
 import type { Desk } from './desk.js';
+import { dropUnsent, requireAttachments } from './stage-attachment.js';
 import { requireAddress, requireInstant, requireName } from './input-texts.js';
 import type { SentView } from './views.js';
 
@@ -10,7 +14,19 @@ import type { SentView } from './views.js';
  * Accepts one message into the spool: once this returns it is durable. The session is created where there is none.
  * @throws NightporterError `usage` (input), `refused` (id known with other content, case twin, closed session)
  */
-export function sendMessage(desk: Desk, input: SendInput): SentView {
+export async function sendMessage(desk: Desk, input: SendInput): Promise<SentView> {
+  const attachments = input.attachments ?? [];
+  try {
+    const sent = acceptMessage(desk, input);
+    if (sent.duplicate) await dropUnsent(desk, attachments);
+    return sent;
+  } catch (error) {
+    await dropUnsent(desk, attachments);
+    throw error;
+  }
+}
+
+function acceptMessage(desk: Desk, input: SendInput): SentView {
   const accepted = readMessage(desk, input);
   const result = desk.registry.accept(accepted);
   const refusal = explainRefusal(accepted.session, accepted.message.id, result);
@@ -25,7 +41,9 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
   const id = input.id === undefined ? desk.random.id() : requireName(input.id, 'message id');
   const kind = requireName(input.kind ?? 'chat', 'kind of message');
   const processAfterMs = input.after === undefined ? null : requireInstant(input.after, 'after');
-  const content = JSON.stringify({ text: input.text });
+  const attachments = input.attachments ?? [];
+  requireAttachments(desk, attachments);
+  const content = JSON.stringify({ text: input.text, ...listed(id, attachments) });
   const bytes = Buffer.byteLength(content);
   const limit = desk.settings.messageMaxBytes;
   if (bytes > limit) {
@@ -51,8 +69,14 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
       timezone: null,
       occurrenceMs: null,
       missed: null,
+      ...(attachments.length === 0 ? {} : { attachments }),
     },
   };
+}
+
+function listed(id: string, files: readonly StagedFile[]): { readonly attachments?: readonly ListedAttachment[] } {
+  if (files.length === 0) return {};
+  return { attachments: files.map(({ name, bytes }) => ({ name, path: `${INBOX_FOLDER}/${id}/${name}`, bytes })) };
 }
 
 /** Why a message was not accepted; undefined when it was. */

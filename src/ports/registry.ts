@@ -50,6 +50,8 @@ export interface Registry {
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
   /** Messages in the spool that begin a series, oldest first. */
   spooledSeries(session: SessionAddress): readonly NewMessage[];
+  /** Whether a message that is still in the spool has a file of this staging folder. */
+  isStageSpooled(stage: string): boolean;
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
 

@@ -1,6 +1,7 @@
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts } from '../core/facts.js';
+import type { StagedFile } from './staging.js';
 import type { MessageChange, MessageRow, MissedPolicy } from '../protocol/rows.js';
 
 /**
@@ -57,6 +58,20 @@ export interface SessionFiles {
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
 
+  /** A part of an attachment of an answer: at most 1 MiB from `offset` on. `identity`: that of the part before. */
+  readAttachment(
+    session: SessionAddress,
+    part: {
+      readonly reply: string;
+      readonly name: string;
+      readonly offset: number;
+      readonly identity: string | null;
+    },
+  ): Promise<FilesOutcome<AttachmentChunk>>;
+
+  /** Removes what lies in the inbox and outbox for messages and answers that are gone, following no link. Idempotent. */
+  removeMessageFiles(session: SessionAddress, files: MessageFiles): Promise<FilesOutcome<{ readonly removed: number }>>;
+
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
@@ -80,7 +95,8 @@ export type FilesOutcome<T> =
 
 /** `stale`: what the plan was made from has changed; nothing was written, look again. */
 export type Written =
-  { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | { readonly written: false };
+  | { readonly written: true; readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number }
+  | { readonly written: false };
 
 export interface LookOptions {
   readonly nowMs: number;
@@ -125,6 +141,8 @@ export interface NewMessage {
   /** The scheduled instant of a recurring message. */
   readonly occurrenceMs: number | null;
   readonly missed: MissedPolicy | null;
+  /** Files that are moved from the staging folder into `in/inbox/<id>/` before the row is there. */
+  readonly attachments?: readonly StagedFile[];
 }
 
 export interface FailedMessage {
@@ -148,4 +166,22 @@ export interface Reply {
   /** As found, with U+FFFD for what is not UTF-8; not necessarily JSON. */
   readonly content: string;
   readonly truncated: boolean;
+  /** Only where something lies in its outbox folder. */
+  readonly files?: ReplyAttachments;
+}
+
+export interface ReplyAttachments {
+  readonly attachments: readonly { readonly name: string; readonly bytes: number }[];
+  /** What is not handed out, and why. */
+  readonly refused: readonly { readonly name: string; readonly why: string }[];
+}
+
+export type AttachmentChunk =
+  | { readonly found: true; readonly data: Uint8Array; readonly size: number; readonly identity: string }
+  | { readonly found: false; readonly why: string };
+
+/** Ids whose folders are removed. */
+export interface MessageFiles {
+  readonly messages: readonly MessageId[];
+  readonly answers: readonly string[];
 }

@@ -4,12 +4,15 @@ import { RowReader } from './rows.js';
 import { MISSED_POLICIES } from '../../protocol/rows.js';
 import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/registry.js';
 import type { NewMessage } from '../../ports/session-files.js';
+import type { StagedFile } from '../../ports/staging.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'spooled' | 'spooledSeries' | 'unspool'>;
+type Spool = Pick<Registry, 'accept' | 'spooled' | 'spooledSeries' | 'isStageSpooled' | 'unspool'>;
 
 /** Of the contents that are read at a time, one message aside. */
 const SPOOLED_MAX_CHARS = 8 * 1024 * 1024;
+/** The same for attachments: each takes a few milliseconds of a file worker. */
+const SPOOLED_MAX_FILES = 20;
 
 export function spool(connection: Connection): Spool {
   const selectHash = connection.prepare('SELECT content_hash FROM accepted WHERE session = ? AND id = ?');
@@ -29,6 +32,10 @@ export function spool(connection: Connection): Spool {
   const select = connection.prepare('SELECT * FROM spool WHERE session = ? ORDER BY sequence LIMIT ?');
   const selectSeries = connection.prepare(
     'SELECT * FROM spool WHERE session = ? AND recurrence IS NOT NULL ORDER BY sequence',
+  );
+  const selectStage = connection.prepare(
+    `SELECT 1 FROM spool WHERE attachments IS NOT NULL
+       AND EXISTS (SELECT 1 FROM json_each(spool.attachments) a WHERE a.value ->> 'stage' = ?) LIMIT 1`,
   );
   const remove = connection.prepare(
     'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at',
@@ -73,6 +80,8 @@ export function spool(connection: Connection): Spool {
 
     spooled: (session, limit) => connection.read(() => upTo(select.iterate(session, limit))),
 
+    isStageSpooled: (stage) => connection.read(() => selectStage.get(stage) !== undefined),
+
     spooledSeries: (session) => connection.read(() => upTo(selectSeries.iterate(session))),
 
     unspool: (session, messages) => {
@@ -98,10 +107,13 @@ export function spool(connection: Connection): Spool {
 function upTo(rows: Iterable<unknown>): readonly NewMessage[] {
   const messages: NewMessage[] = [];
   let chars = 0;
+  let files = 0;
   for (const row of rows) {
     const message = messageOf(row);
-    if (messages.length > 0 && chars + message.content.length > SPOOLED_MAX_CHARS) break;
+    const isTooMuch = chars + message.content.length > SPOOLED_MAX_CHARS || files >= SPOOLED_MAX_FILES;
+    if (messages.length > 0 && isTooMuch) break;
     chars += message.content.length;
+    files += message.attachments?.length ?? 0;
     messages.push(message);
   }
   return messages;
@@ -120,6 +132,7 @@ export function contentHash(message: NewMessage): Buffer {
     message.timezone,
     message.occurrenceMs,
     ...(message.missed === null ? [] : [message.missed]),
+    ...(isAttached(message) ? [message.attachments.map(({ name, sha256 }) => [name, sha256])] : []),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }
@@ -139,6 +152,7 @@ export const SPOOL_COLUMNS = [
   ['timezone', 'timezone'],
   ['occurrence_at', 'occurrenceAt'],
   ['missed', 'missed'],
+  ['attachments', 'attachments'],
   ['accepted_at', 'acceptedAt'],
 ] as const;
 
@@ -157,6 +171,7 @@ export function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): R
     timezone: message.timezone,
     occurrenceAt: message.occurrenceMs,
     missed: message.missed,
+    attachments: isAttached(message) ? JSON.stringify(message.attachments) : null,
     acceptedAt: acceptedAtMs,
   };
 }
@@ -176,5 +191,24 @@ function messageOf(row: unknown): NewMessage {
     timezone: cells.textOrNull('timezone'),
     occurrenceMs: cells.integerOrNull('occurrence_at'),
     missed: cells.oneOfOrNull('missed', MISSED_POLICIES),
+    ...attachmentsOf(cells),
   };
+}
+
+function isAttached(message: NewMessage): message is NewMessage & Required<Pick<NewMessage, 'attachments'>> {
+  return message.attachments !== undefined && message.attachments.length > 0;
+}
+
+function attachmentsOf(cells: RowReader): Pick<NewMessage, 'attachments'> {
+  const text = cells.textOrNull('attachments');
+  if (text === null) return {};
+  const files: unknown = JSON.parse(text);
+  if (!Array.isArray(files) || !files.every(isStagedFile)) return cells.refuse('attachments', 'staged files');
+  return { attachments: files };
+}
+
+function isStagedFile(value: unknown): value is StagedFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const { stage, name, bytes, sha256 } = value as Partial<Record<keyof StagedFile, unknown>>;
+  return [stage, name, sha256].every((text) => typeof text === 'string') && Number.isSafeInteger(bytes);
 }

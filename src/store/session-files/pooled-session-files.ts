@@ -8,6 +8,7 @@ import type {
   FilesOutcome,
   Lane,
   LookOptions,
+  MessageFiles,
   NewMessage,
   SessionFiles,
   SettleStep,
@@ -17,6 +18,7 @@ import { WorkerLedger } from '../worker/ledger.js';
 import type { Fault } from '../worker/messages.js';
 import { ChildPool, type WorkerLog } from '../worker/pool.js';
 import type { FilesSettings, Owner } from './open-database.js';
+import type { AttachmentLimits } from './outbox.js';
 import type { OperationName, Operations } from './operations.js';
 
 export interface PooledSessionFilesOptions {
@@ -31,6 +33,8 @@ export interface PooledSessionFilesOptions {
   readonly outboundMaxBytes: number;
   /** Owner of what is made under out/; undefined: whoever runs the host. */
   readonly outOwner: Owner | undefined;
+  /** ATTACHMENT_MAX_BYTES, ATTACHMENTS_MAX; default: theirs. */
+  readonly attachments?: AttachmentLimits;
   readonly log?: WorkerLog;
   /** Shared with whoever else starts processes; default: its own. */
   readonly turns?: LoopTurns;
@@ -52,6 +56,7 @@ export class PooledSessionFiles implements SessionFiles {
       dataDir: realpathSync(options.dataDir),
       outboundMaxBytes: options.outboundMaxBytes,
       outOwner: options.outOwner,
+      attachments: options.attachments ?? { maxBytes: 64 * 1024 * 1024, max: 20 },
     };
     const turns = options.turns ?? new LoopTurns();
     const ledger = new WorkerLedger(settings.dataDir, options.log);
@@ -87,7 +92,11 @@ export class PooledSessionFiles implements SessionFiles {
     session: SessionAddress,
     messages: readonly NewMessage[],
   ): Promise<FilesOutcome<{ readonly inserted: number }>> {
-    return this.#tellDuplicates(session, await this.#ask(session, 'deliver', [session, messages]));
+    const outcome = await this.#ask(session, 'deliver', [session, messages]);
+    if (outcome.kind === 'ok' && outcome.lostFiles > 0) {
+      this.#log?.warn({ session, count: outcome.lostFiles }, 'attachments vanished before they were delivered');
+    }
+    return this.#tellDuplicates(session, outcome);
   }
 
   look(session: SessionAddress, { nowMs, lane, containerGone }: LookOptions): ReturnType<SessionFiles['look']> {
@@ -116,6 +125,17 @@ export class PooledSessionFiles implements SessionFiles {
 
   replies(session: SessionAddress, after: number, limit: number): ReturnType<SessionFiles['replies']> {
     return this.#ask(session, 'replies', [session, after, limit]);
+  }
+
+  readAttachment(
+    session: SessionAddress,
+    part: Parameters<SessionFiles['readAttachment']>[1],
+  ): ReturnType<SessionFiles['readAttachment']> {
+    return this.#ask(session, 'readAttachment', [session, part]);
+  }
+
+  removeMessageFiles(session: SessionAddress, files: MessageFiles): ReturnType<SessionFiles['removeMessageFiles']> {
+    return this.#ask(session, 'removeMessageFiles', [session, files]);
   }
 
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
