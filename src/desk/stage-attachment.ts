@@ -1,6 +1,6 @@
-import { attachmentNameProblem } from '../protocol/attachments.js';
 import { NightporterError } from '../protocol/errors.js';
 import type { StagedFile } from '../ports/staging.js';
+import { requireAttachmentName } from './attachment-names.js';
 import type { Desk } from './desk.js';
 import { quoted } from './input-texts.js';
 
@@ -22,13 +22,6 @@ export async function cleanStaging(desk: Desk): Promise<void> {
   } catch (err) {
     desk.log.error({ err }, 'staged files could not be cleaned up');
   }
-}
-
-/** @throws NightporterError `usage` */
-export function requireAttachmentName(name: string): void {
-  const problem = attachmentNameProblem(name);
-  if (problem === undefined) return;
-  throw new NightporterError('usage', `${quoted(name)} is no name for an attachment (${problem}): rename the file`);
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import { openForWriting } from '../connect.js';
 import type { CommandContext } from '../context.js';
+import type { OpenAttachment } from '../open-attachments.js';
+import { closeAttachments, openAttachments } from '../open-attachments.js';
 import { printJson } from '../print.js';
 import { sendBatch } from '../send-batch.js';
 
@@ -16,6 +18,7 @@ interface SendOptions {
   readonly wake: boolean;
   readonly batch?: string;
   readonly progress?: true;
+  readonly attach?: readonly string[];
 }
 
 const STDIN_MAX_BYTES = 256 * 1024 * 1024;
@@ -28,6 +31,7 @@ export function addSend(parent: Command, cli: Cli): void {
     .option('--id <id>', 'id of the message: the same id and content is accepted only once')
     .option('--kind <kind>', 'kind of message (default: chat)')
     .option('--after <time>', 'not before this time; UTC where it names no zone')
+    .option('--attach <file>', 'send a file along; may be given several times, the text may be left out then', collect)
     .option('--no-wake', 'start no container for it: it is given to the next one')
     .option(
       '--batch <file>',
@@ -40,6 +44,7 @@ export function addSend(parent: Command, cli: Cli): void {
         'nightporter send demo/first "hello"',
         'nightporter send demo/first "the nightly report" --after 2030-01-31T06:00:00Z',
         'nightporter send demo/first - --id order-4711 < order.txt',
+        'nightporter send demo/first "what is in it?" --attach photo.jpg --attach notes.txt',
         'nightporter send demo/first -- "-5 degrees"',
         'nightporter send --batch messages.ndjson',
       ),
@@ -57,6 +62,9 @@ export function addSend(parent: Command, cli: Cli): void {
 
 function refuseSingle(text: string | undefined, options: SendOptions): void {
   const single = (['id', 'kind', 'after'] as const).filter((name) => options[name] !== undefined);
+  if (options.attach !== undefined) {
+    throw usage('a batch takes no attachments: send the messages that have some one by one, with --attach');
+  }
   if (text === undefined && single.length === 0 && options.wake) return;
   throw usage('--batch takes text, id, kind, after and noWake from its lines: leave them out of the command');
 }
@@ -70,16 +78,36 @@ async function sendOne(
   if (session === undefined) throw usage('no session and no text: write nightporter send group/session "text"');
   // Checked before anything is made or asked; the desk checks again.
   requireAddress(session);
-  if (argument === undefined) throw usage(`no text for ${session}: write it in quotes, or - to read standard input`);
+  const paths = options.attach ?? [];
+  if (argument === undefined && paths.length === 0)
+    throw usage(`no text for ${session}: write it in quotes, or - to read standard input`);
   if (options.id !== undefined) requireName(options.id, 'message id');
   if (options.kind !== undefined) requireName(options.kind, 'kind of message');
   if (options.after !== undefined) requireInstant(options.after, '--after');
-  const text = argument === '-' ? await readText(context.input) : argument;
+  const files = await openAttachments(paths);
+  try {
+    const text = argument === '-' ? await readText(context.input) : (argument ?? '');
+    await sendWith(context, session, text, files, options);
+  } finally {
+    await closeAttachments(files);
+  }
+}
 
+async function sendWith(
+  context: CommandContext,
+  session: string,
+  text: string,
+  files: readonly OpenAttachment[],
+  options: SendOptions,
+): Promise<void> {
   const desk = await openForWriting(context);
   try {
     const { id, kind, after, wake } = options;
-    const sent = await desk.api.send({ session, text, id, kind, after, noWake: wake ? undefined : true });
+    const attachments: Awaited<ReturnType<typeof desk.api.stage>>[] = [];
+    for (const { name, size, bytes } of files) attachments.push(await desk.api.stage(name, bytes(), size));
+    const noWake = wake ? undefined : true;
+    const carried = attachments.length === 0 ? undefined : attachments;
+    const sent = await desk.api.send({ session, text, id, kind, after, noWake, attachments: carried });
     if (context.json) {
       await printJson(context.output, sent);
       return;
@@ -90,6 +118,10 @@ async function sendOne(
   } finally {
     await desk.close();
   }
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 async function readText(input: AsyncIterable<Uint8Array>): Promise<string> {
