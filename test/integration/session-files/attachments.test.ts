@@ -174,7 +174,7 @@ describe('the outbox', () => {
       ],
       refused: [],
     });
-    expect(await readWhole('r', 'large.bin')).toEqual(large);
+    expect(large.equals(Buffer.from(await readWhole('r', 'large.bin')))).toBe(true);
     expect(await readWhole('r', 'ä ö.txt')).toEqual(Buffer.alloc(0));
     expect(await readWhole('r', 'none')).toBe('is not there');
     expect(await readWhole('none', 'a')).toBe('is not there');
