@@ -14,6 +14,7 @@ import {
   zone,
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
+import { messageSizes } from './config/message-sizes.js';
 import type { GroupName } from './protocol/address.js';
 
 const SECOND = 1000;
@@ -102,13 +103,7 @@ export const HOST_SETTINGS = z.object({
     max: 1024 * GIB,
     default: GIB,
   }),
-  MESSAGE_MAX_BYTES: bytes({
-    section: FILES,
-    text: 'Largest message that is accepted, and the most that is shown of one answer.',
-    min: 1024,
-    max: 256 * MIB,
-    default: 16 * MIB,
-  }),
+  ...messageSizes(FILES),
   KEEP_COMPLETED_DAYS: days({
     section: FILES,
     text: 'How long completed messages stay in the session file. Not applied yet.',

@@ -20,6 +20,10 @@ export interface Output {
   write(text: string): Promise<void>;
   /** A line on stderr. */
   warn(text: string): void;
+  /** Replaces the line of progress on stderr; the empty text takes it away. Nothing but a terminal shows it so. */
+  progress(text: string): void;
+  /** Whether somebody looks at stderr. */
+  readonly isWatched: boolean;
   /** Width of the terminal, or 80. */
   readonly columns: number;
 }

@@ -1,14 +1,14 @@
 import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { once } from 'node:events';
 import type { DeskApi, Streamed } from '../desk/api.js';
-import type { BatchView } from '../desk/views.js';
+import type { AttachmentView, BatchView } from '../desk/views.js';
 import type { ErrorBody, PingBody, StreamLine } from '../desk/wire.js';
 import { NDJSON, sessionPath } from '../desk/wire.js';
 import { readLines } from '../desk/read-lines.js';
 import { NightporterError } from '../protocol/errors.js';
 
+const OCTETS = 'application/octet-stream';
 const PING_TIMEOUT_MS = 5_000;
 const ROW_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -35,10 +35,14 @@ export interface DaemonConnection {
 
 interface Call {
   readonly socketPath: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly json?: unknown;
-  readonly ndjson?: AsyncIterable<Uint8Array>;
+  readonly upload?: {
+    readonly type: string;
+    readonly bytes: AsyncIterable<Uint8Array>;
+    readonly size?: number | undefined;
+  };
   readonly timeoutMs?: number;
 }
 
@@ -48,10 +52,19 @@ function daemonApi(socketPath: string): DeskApi {
   const post = <T>(path: string, json: unknown): Promise<T> => ask({ socketPath, method: 'POST', path, json });
   return {
     status: () => get('/v1/status'),
+    stage: (name, bytes, size) =>
+      ask({ socketPath, method: 'PUT', path: `/v1/staging${query({ name })}`, upload: { type: OCTETS, bytes, size } }),
     send: (input) => post('/v1/messages', input),
-    sendBatch: (ndjson, session) =>
-      ask<BatchView>({ socketPath, method: 'POST', path: `/v1/messages/batch${query({ session })}`, ndjson }),
+    sendBatch: (bytes, session) =>
+      ask<BatchView>({
+        socketPath,
+        method: 'POST',
+        path: `/v1/messages/batch${query({ session })}`,
+        upload: { type: NDJSON, bytes },
+      }),
     replies: (session, after) => get(`${sessionPath(session, '/replies')}${query({ after: String(after) })}`),
+    attachment: (session, reply, name) =>
+      download(socketPath, `${sessionPath(session, '/attachments')}${query({ reply, name })}`),
     createSession: (input) => post('/v1/sessions', input),
     sessions: ({ closed }) => stream(socketPath, `/v1/sessions${query({ closed: closed ? '1' : undefined })}`),
     showSession: (session) => get(sessionPath(session)),
@@ -108,19 +121,57 @@ function send(call: Call): Promise<IncomingMessage> {
       headers: {
         host: 'nightporter',
         ...(json === undefined ? {} : { 'content-type': 'application/json', 'content-length': json.byteLength }),
-        ...(call.ndjson === undefined ? {} : { 'content-type': NDJSON }),
+        ...(call.upload === undefined ? {} : { 'content-type': call.upload.type }),
+        ...(call.upload?.size === undefined ? {} : { 'content-length': call.upload.size }),
       },
     });
-    outgoing.once('response', resolve);
-    outgoing.once('error', reject);
+    const answered = new AbortController();
+    outgoing.once('response', (response) => {
+      answered.abort();
+      resolve(response);
+    });
+    outgoing.on('error', reject);
     if (call.timeoutMs !== undefined) {
       outgoing.setTimeout(call.timeoutMs, () => {
         outgoing.destroy(new Error(`no answer within ${String(call.timeoutMs)} ms`));
       });
     }
-    if (call.ndjson === undefined) outgoing.end(json);
-    else pipeline(Readable.from(call.ndjson, { objectMode: false }), outgoing).catch(reject);
+    if (call.upload === undefined) outgoing.end(json);
+    else {
+      pump(call.upload.bytes, outgoing, answered.signal).catch((error: unknown) => {
+        outgoing.destroy();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      });
+    }
   });
+}
+
+/** An answer that comes before the end of an upload is a refusal: the rest is not sent. */
+async function pump(bytes: AsyncIterable<Uint8Array>, outgoing: ClientRequest, answered: AbortSignal): Promise<void> {
+  for await (const chunk of bytes) {
+    if (answered.aborted || outgoing.destroyed) return;
+    if (outgoing.write(chunk)) continue;
+    await once(outgoing, 'drain', { signal: answered }).catch(() => undefined);
+  }
+  if (!answered.aborted) outgoing.end();
+}
+
+async function download(socketPath: string, path: string): Promise<AttachmentView> {
+  try {
+    const response = await send({ socketPath, method: 'GET', path });
+    if (response.statusCode !== 200) await readJson(response);
+    return { bytes: Number(response.headers['content-length']), chunks: bodyOf(response, socketPath) };
+  } catch (error) {
+    throw asUnavailable(error, socketPath);
+  }
+}
+
+async function* bodyOf(response: IncomingMessage, socketPath: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) if (chunk instanceof Uint8Array) yield chunk;
+  } catch (error) {
+    throw asUnavailable(error, socketPath);
+  }
 }
 
 async function readJson(response: IncomingMessage): Promise<unknown> {
@@ -128,6 +179,8 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   for await (const chunk of response) if (chunk instanceof Uint8Array) chunks.push(chunk);
   const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
   if (response.statusCode === 200) return body;
+  // What is still being sent to whoever has refused it.
+  response.socket.destroy();
   throw errorOf(body as ErrorBody);
 }
 

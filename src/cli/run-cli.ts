@@ -22,7 +22,7 @@ export interface CliOptions {
   readonly version: string;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly columns?: number };
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
   /** Absolute path from --data-dir, environment and defaults. @throws NightporterError `usage` */
   readonly dataDirOf: (flag: string | undefined) => string;
   readonly host: () => Promise<Host>;
@@ -82,6 +82,11 @@ function outputOn({ stdout, stderr }: CliOptions, gone: AbortSignal): Output {
     warn(text) {
       stderr.write(`nightporter: ${text}\n`);
     },
+    progress(text) {
+      if (stderr.isTTY === true) stderr.write(`\r\u001b[K${text}`);
+      else if (text !== '') stderr.write(`${text}\n`);
+    },
+    isWatched: stderr.isTTY === true,
     columns: stdout.columns ?? 80,
   };
 }

@@ -20,6 +20,7 @@ import type { EngineAddress } from '../runtime/docker/engine-address.js';
 import { findEngineAddress } from '../runtime/docker/engine-address.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
+import { StagingFolder } from '../store/staging.js';
 import { systemClock, systemRandom } from '../system.js';
 import { specSource } from './spec-source.js';
 
@@ -74,6 +75,7 @@ export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeK
     workers: settings.fileWorkers,
     deadlineMs: settings.fileDeadlineMs,
     outboundMaxBytes: settings.outboundMaxBytes,
+    attachments: { maxBytes: settings.attachmentMaxBytes, max: settings.attachmentsMax },
     outOwner: runtime === 'docker' && process.getuid?.() === 0 ? OUT_OWNER : undefined,
     log: log.child({ component: 'files' }),
     turns,
@@ -193,7 +195,14 @@ export function openDeskOn(
     files,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, messageMaxBytes: settings.messageMaxBytes, timezone: settings.timezone },
+    staging: new StagingFolder(dataDir),
+    settings: {
+      dataDir,
+      messageMaxBytes: settings.messageMaxBytes,
+      attachmentMaxBytes: settings.attachmentMaxBytes,
+      attachmentsMax: settings.attachmentsMax,
+      timezone: settings.timezone,
+    },
     log: log.child({ component: 'desk' }),
     ...live,
   };

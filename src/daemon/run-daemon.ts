@@ -1,5 +1,6 @@
 import type { StartOptions } from '../cli/host.js';
 import type { Settings } from '../config.js';
+import { cleanStaging } from '../desk/stage-attachment.js';
 import { serveHttp } from '../http/server.js';
 import type { Logger } from '../observe/logs.js';
 import { openRegistry } from '../store/registry/open-registry.js';
@@ -53,6 +54,7 @@ async function serve(
   const starting = rounds.start();
   await Promise.race([starting, stopping.requested, later(SERVE_AFTER_MS)]);
   if (stopping.isRequested()) return;
+  void cleanStaging(desk);
   const server = await serveHttp({ desk });
   log.info({ socket: server.socketPath }, 'ready');
   try {

@@ -1,4 +1,6 @@
+import type { StagedFile } from '../ports/staging.js';
 import type {
+  AttachmentView,
   BatchView,
   CreatedView,
   DeadLetterView,
@@ -26,10 +28,14 @@ import type {
 export interface DeskApi {
   status(): Promise<StatusView>;
   send(input: SendInput): Promise<SentView>;
+  /** Keeps a file for a message: to be handed to `send` within the hour. */
+  stage(name: string, bytes: AsyncIterable<Uint8Array>, size?: number): Promise<StagedFile>;
   /** NDJSON of `SendInput`, all or nothing. `session` is that of lines which name none. */
   sendBatch(bytes: AsyncIterable<Uint8Array>, session: string | undefined): Promise<BatchView>;
   /** Answers after a mark (0: from the start), oldest first. */
   replies(session: string, after: number): Promise<RepliesPage>;
+  /** A file that an answer came with; what is not handed out is `refused`. */
+  attachment(session: string, reply: string, name: string): Promise<AttachmentView>;
   createSession(input: CreateSessionInput): Promise<CreatedView>;
   sessions(options: { readonly closed: boolean }): AsyncIterable<Streamed<SessionSummaryView>>;
   showSession(session: string): Promise<SessionView>;
@@ -64,6 +70,8 @@ export interface SendInput {
   readonly tz?: string | undefined;
   /** What the series does about missed occurrences. */
   readonly missed?: string | undefined;
+  /** Files that were staged. */
+  readonly attachments?: readonly StagedFile[] | undefined;
 }
 
 /** Which dead letters. */

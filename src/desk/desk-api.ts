@@ -1,4 +1,4 @@
-import type { DeskApi, Streamed } from './api.js';
+import type { DeskApi } from './api.js';
 import { changeSession } from './change-session.js';
 import { createSession } from './create-session.js';
 import type { Desk } from './desk.js';
@@ -6,6 +6,7 @@ import { drain } from './drain.js';
 import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
 import { purgeDead } from './purge-dead.js';
+import { readAttachment } from './read-attachment.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
 import { retryDead } from './retry-dead.js';
@@ -15,20 +16,21 @@ import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
 import { showDead } from './show-dead.js';
 import { showSession } from './show-session.js';
+import { stageAttachment } from './stage-attachment.js';
 import { status } from './status.js';
 import { sweep } from './sweep.js';
-
-const ROWS_PER_TURN = 500;
 
 /** The questions of `DeskApi`, answered in this process. */
 export function deskApi(desk: Desk): DeskApi {
   return {
     status: () => status(desk),
-    send: (input) => soon(() => sendMessage(desk, input)),
+    stage: (name, bytes) => stageAttachment(desk, name, bytes),
+    send: (input) => sendMessage(desk, input),
     sendBatch: (bytes, session) => sendBatch(desk, bytes, session),
     replies: (session, after) => readReplies(desk, session, after),
+    attachment: (session, reply, name) => readAttachment(desk, session, reply, name),
     createSession: (input) => createSession(desk, input),
-    sessions: (options) => inTurns(listSessions(desk, options)),
+    sessions: (options) => listSessions(desk, options),
     showSession: (session) => soon(() => showSession(desk, session)),
     changeSession: (session, change) => changeSession(desk, session, change),
     deadLetters: (filter) => listDead(desk, filter),
@@ -46,14 +48,4 @@ export function deskApi(desk: Desk): DeskApi {
 
 async function soon<T>(answer: () => T): Promise<T> {
   return Promise.resolve().then(answer);
-}
-
-/** Lets others have their turn between rows. */
-async function* inTurns<T>(rows: Iterable<T>): AsyncGenerator<Streamed<T>> {
-  let given = 0;
-  for (const row of rows) {
-    yield { row };
-    given += 1;
-    if (given % ROWS_PER_TURN === 0) await new Promise(setImmediate);
-  }
 }

@@ -5,11 +5,13 @@ import type { Registry } from '../ports/registry.js';
 import type { Rounds } from '../ports/rounds.js';
 import type { Runtime } from '../ports/runtime.js';
 import type { SessionFiles } from '../ports/session-files.js';
+import type { Staging } from '../ports/staging.js';
 
 /** What the use cases of this room work on. */
 export interface Desk {
   readonly registry: Registry;
   readonly files: SessionFiles;
+  readonly staging: Staging;
   /** null: no daemon runs; what is accepted waits for the next start or sweep. */
   readonly rounds: Rounds | null;
   /** What may be asked of the containers; null: nothing can be asked from here. */
@@ -31,4 +33,7 @@ export interface DeskSettings {
   readonly messageMaxBytes: number;
   /** Zone of series that name none. */
   readonly timezone: string;
+  readonly attachmentMaxBytes: number;
+  /** Most attachments of one message. */
+  readonly attachmentsMax: number;
 }

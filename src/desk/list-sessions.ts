@@ -1,12 +1,20 @@
 import { formatInstant } from '../protocol/times.js';
 import type { SessionRecord } from '../ports/registry.js';
+import type { Streamed } from './api.js';
 import type { Desk } from './desk.js';
 import type { SessionSummaryView } from './views.js';
 
-/** In address order; closed ones only if asked for. */
-export function* listSessions(desk: Desk, options: { readonly closed: boolean }): Generator<SessionSummaryView> {
-  for (const record of desk.registry.eachSession()) {
-    if (record.status !== 'closed' || options.closed) yield summaryOf(record);
+/** In address order; closed ones only if asked for. Others have their turn between pages. */
+export async function* listSessions(
+  desk: Desk,
+  options: { readonly closed: boolean },
+): AsyncGenerator<Streamed<SessionSummaryView>> {
+  for (const page of desk.registry.summaryPages()) {
+    for (const { session, status, pinned, held, quarantined, lastActiveMs } of page) {
+      if (status === 'closed' && !options.closed) continue;
+      yield { row: { session, status, pinned, held, quarantined, lastActive: instantOrNull(lastActiveMs) } };
+    }
+    await new Promise(setImmediate);
   }
 }
 

@@ -17,7 +17,19 @@ const SEND_FIELDS = {
   missed: z.string().optional(),
 };
 
-export const SEND: z.ZodType<SendInput> = z.strictObject(SEND_FIELDS);
+const STAGED_FILE = z.strictObject({
+  stage: z.uuid(),
+  name: z.string(),
+  bytes: z.number().int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'no SHA-256 in hex'),
+});
+
+export const SEND: z.ZodType<SendInput> = z.strictObject({
+  ...SEND_FIELDS,
+  attachments: z.array(STAGED_FILE).max(10_000).optional(),
+});
+/** A line of a batch. */
+export const BATCH_LINE: z.ZodType<SendInput> = z.strictObject(SEND_FIELDS);
 export const CREATE_SESSION: z.ZodType<CreateSessionInput> = z.strictObject({
   session: z.string(),
   provider: z.string().optional(),

@@ -29,6 +29,14 @@ function viewOfReply(reply: Reply): ReplyView {
     kind: reply.kind,
     content: parseContent(reply.content),
     ...(reply.truncated ? { truncated: true as const } : {}),
+    ...filesOf(reply),
+  };
+}
+
+function filesOf({ files }: Reply): Pick<ReplyView, 'attachments' | 'refused'> {
+  return {
+    ...(files === undefined || files.attachments.length === 0 ? {} : { attachments: files.attachments }),
+    ...(files === undefined || files.refused.length === 0 ? {} : { refused: files.refused }),
   };
 }
 

@@ -1,9 +1,13 @@
-import type { MessageId } from '../protocol/address.js';
+import type { MessageId, SessionAddress } from '../protocol/address.js';
+import type { ListedAttachment } from '../protocol/attachments.js';
 import { NightporterError } from '../protocol/errors.js';
 import type { NewMessage } from '../ports/session-files.js';
+import { INBOX_FOLDER } from '../protocol/workspace.js';
+import type { StagedFile } from '../ports/staging.js';
 import type { AcceptedMessage, AcceptResult } from '../ports/registry.js';
 import type { SendInput } from './api.js';
 import type { Desk } from './desk.js';
+import { dropUnsent, requireAttachments } from './stage-attachment.js';
 import { requireAddress, requireInstant, requireName } from './input-texts.js';
 import { requireCron, requireMissed, requireNext, requireZone } from './schedule/input-schedule.js';
 import type { SentView } from './views.js';
@@ -12,10 +16,22 @@ import type { SentView } from './views.js';
  * Accepts one message into the spool: once this returns it is durable. The session is created where there is none.
  * @throws NightporterError `usage` (input), `refused` (id known with other content, case twin, closed session)
  */
-export function sendMessage(desk: Desk, input: SendInput): SentView {
+export async function sendMessage(desk: Desk, input: SendInput): Promise<SentView> {
+  const attachments = input.attachments ?? [];
+  try {
+    const sent = acceptMessage(desk, input);
+    if (sent.duplicate) await dropUnsent(desk, attachments);
+    return sent;
+  } catch (error) {
+    await dropUnsent(desk, attachments);
+    throw error;
+  }
+}
+
+function acceptMessage(desk: Desk, input: SendInput): SentView {
   const accepted = readMessage(desk, input);
   const result = desk.registry.accept(accepted);
-  const refusal = explainRefusal(accepted, result);
+  const refusal = explainRefusal(accepted.session, accepted.message.id, result);
   if (refusal !== undefined) throw new NightporterError('refused', refusal);
   desk.rounds?.hint(accepted.session);
   return { session: accepted.session, id: accepted.message.id, duplicate: result.kind === 'duplicate' };
@@ -27,7 +43,9 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
   const id = input.id === undefined ? desk.random.id() : requireName(input.id, 'message id');
   const kind = requireName(input.kind ?? 'chat', 'kind of message');
   const afterMs = input.after === undefined ? null : requireInstant(input.after, 'after');
-  const content = requireContent(desk, { text: input.text });
+  const attachments = input.attachments ?? [];
+  requireAttachments(desk, attachments);
+  const content = requireContent(desk, { text: input.text, ...listed(id, attachments) });
   const nowMs = desk.clock.now();
   return {
     session: address,
@@ -45,6 +63,7 @@ export function readMessage(desk: Desk, input: SendInput): AcceptedMessage {
       timezone: null,
       occurrenceMs: null,
       missed: null,
+      ...(attachments.length === 0 ? {} : { attachments }),
       ...seriesOf(desk, input, id, Math.max(nowMs, afterMs ?? nowMs)),
     },
   };
@@ -60,6 +79,9 @@ function seriesOf(desk: Desk, input: SendInput, id: string, afterMs: number): Pa
   }
   if (input.noWake === true) {
     throw new NightporterError('usage', 'a recurring message wakes its session: leave out one of cron and noWake');
+  }
+  if (input.attachments !== undefined && input.attachments.length > 0) {
+    throw new NightporterError('usage', 'a recurring message takes no attachments: they belong to one message');
   }
   const recurrence = requireCron(cron);
   const timezone = tz === undefined ? null : requireZone(tz);
@@ -86,15 +108,19 @@ export function requireContent(desk: Desk, value: { readonly text: string }): st
   );
 }
 
+function listed(id: string, files: readonly StagedFile[]): { readonly attachments?: readonly ListedAttachment[] } {
+  if (files.length === 0) return {};
+  return { attachments: files.map(({ name, bytes }) => ({ name, path: `${INBOX_FOLDER}/${id}/${name}`, bytes })) };
+}
+
 /** Why a message was not accepted; undefined when it was. */
-export function explainRefusal(accepted: AcceptedMessage, result: AcceptResult): string | undefined {
-  const { session, message } = accepted;
+export function explainRefusal(session: SessionAddress, id: MessageId, result: AcceptResult): string | undefined {
   switch (result.kind) {
     case 'accepted':
     case 'duplicate':
       return undefined;
     case 'conflict':
-      return `message ${message.id} of ${session} is known with other content: send this one under another id`;
+      return `message ${id} of ${session} is known with other content: send this one under another id`;
     case 'case_twin':
       return explainCaseTwin(session, result.other);
     case 'session_closed':

@@ -79,6 +79,16 @@ export interface ReplyView {
   readonly content: unknown;
   /** Only where the content was cut for its size. */
   readonly truncated?: true;
+  /** Only where there are any. */
+  readonly attachments?: readonly { readonly name: string; readonly bytes: number }[];
+  /** Files that are not handed out, and why; only where there are any. */
+  readonly refused?: readonly { readonly name: string; readonly why: string }[];
+}
+
+export interface AttachmentView {
+  readonly bytes: number;
+  /** Fails where the file is changed meanwhile. */
+  readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 export interface CreatedView {

@@ -23,8 +23,19 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
   return bytes === 0 ? {} : parseJson(decodeUtf8(Buffer.concat(chunks)));
 }
 
+/** Refuses an upload by what it says of itself, before any of it is read. @throws NightporterError `usage` */
+export function requireSize(name: string, bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new NightporterError(
+    'usage',
+    `the attachment ${JSON.stringify(name.slice(0, 80))} is ${bytes} bytes, the most is ${maxBytes} (ATTACHMENT_MAX_BYTES): send less, or a path to it`,
+  );
+}
+
 export async function* bytesOf(incoming: IncomingMessage): AsyncGenerator<Uint8Array> {
-  for await (const chunk of incoming) {
+  // Whoever stops in the middle still wants to answer.
+  const chunks: AsyncIterable<unknown> = incoming.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
     if (chunk instanceof Uint8Array) yield chunk;
   }
 }

@@ -10,7 +10,7 @@ import type { PingBody } from '../desk/wire.js';
 import { HTTP_STATUS } from '../desk/wire.js';
 import { NightporterError } from '../protocol/errors.js';
 import { errorBody } from './error-body.js';
-import { bytesOf, readJson } from './read-body.js';
+import { bytesOf, readJson, requireSize } from './read-body.js';
 import { streamRows } from './stream-rows.js';
 
 /** Names and escapes beside a message's content. */
@@ -21,6 +21,7 @@ const IDS_BODY_BYTES = 16 * 1024 * 1024;
 
 type Env = { Bindings: HttpBindings };
 
+const ATTACHMENT = z.object({ reply: z.string(), name: z.string() });
 const MARK = z.object({ after: z.coerce.number().int().nonnegative().default(0) });
 
 export function routes(desk: Desk, api: DeskApi): Hono<Env> {
@@ -34,6 +35,11 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   app.post('/v1/messages', async (c) => {
     const input = parseInput(SEND, await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES));
     return c.json(await api.send(input));
+  });
+  app.put('/v1/staging', async (c) => {
+    const name = c.req.query('name') ?? '';
+    requireSize(name, Number(c.req.header('content-length') ?? 0), desk.settings.attachmentMaxBytes);
+    return c.json(await api.stage(name, bytesOf(c.env.incoming)));
   });
   app.post('/v1/messages/batch', async (c) =>
     c.json(await api.sendBatch(bytesOf(c.env.incoming), c.req.query('session'))),
@@ -49,6 +55,12 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   app.get('/v1/sessions/:group/:session/replies', async (c) => {
     const { after } = parseInput(MARK, c.req.query());
     return c.json(await api.replies(session(c), after));
+  });
+  app.get('/v1/sessions/:group/:session/attachments', async (c) => {
+    const { reply, name } = parseInput(ATTACHMENT, c.req.query());
+    const { bytes, chunks } = await api.attachment(session(c), reply, name);
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes) };
+    return new Response(ReadableStream.from(chunks), { headers });
   });
   app.get('/v1/sessions/:group/:session/logs', async (c) => c.json(await api.logs(session(c))));
 

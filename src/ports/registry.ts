@@ -25,6 +25,8 @@ export interface Registry {
   createSession(session: NewSession): 'created' | 'exists';
   /** Every session in address order, closed ones too; a stable cursor, safe while rows change. */
   eachSession(): Iterable<SessionRecord>;
+  /** What a list shows of every session, in the same order, in a fraction of the time. A page takes about a millisecond. */
+  summaryPages(): Iterable<readonly SessionSummary[]>;
   /** Those with series that go on, and those with one in the spool; in address order. */
   sessionsWithSeries(): Iterable<SessionRecord>;
   /** Those with dead letters, of `group` alone where one is named, in address order; `purged`: also those with hidden ones. */
@@ -46,17 +48,17 @@ export interface Registry {
   /** One commit; creates the session if there is none, lowers its `nextDueAtMs`. */
   accept(message: AcceptedMessage): AcceptResult;
   /** All or nothing in one commit: `refused` lists every message that cannot be accepted and why. */
-  acceptAll(messages: readonly AcceptedMessage[]): {
-    readonly refused: readonly { readonly index: number; readonly result: AcceptResult }[];
-    readonly accepted: number;
-    readonly duplicates: number;
-  };
+  acceptAll(messages: readonly AcceptedMessage[]): ReturnType<AcceptBatch['commit']>;
+  /** The same in parts, so that a large batch holds nobody up; what is not committed is gone with this process. */
+  beginBatch(): AcceptBatch;
   /** Oldest first, at least one where there is one; fewer than `limit` where their contents are large. */
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
   /** An id that was accepted is not accepted again, whatever the content: what it named was cancelled. */
   spendMessageId(session: SessionAddress, id: MessageId): void;
   /** Messages in the spool that begin a series, oldest first. */
   spooledSeries(session: SessionAddress): readonly NewMessage[];
+  /** Whether a message that is still in the spool has a file of this staging folder. */
+  isStageSpooled(stage: string): boolean;
   /** They are in inbound.db: removes them from the spool and lowers `nextDueAtMs` to the earliest of them. */
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
 
@@ -173,6 +175,15 @@ export interface SessionRecord {
   readonly liveSeries: number;
 }
 
+export interface SessionSummary {
+  readonly session: SessionAddress;
+  readonly status: SessionStatus;
+  readonly pinned: boolean;
+  readonly held: boolean;
+  readonly quarantined: boolean;
+  readonly lastActiveMs: number | null;
+}
+
 export interface Quarantine {
   readonly file: string;
   readonly detail: string;
@@ -205,6 +216,19 @@ export interface AcceptedMessage {
   readonly session: SessionAddress;
   readonly message: NewMessage;
   readonly acceptedAtMs: number;
+}
+
+export interface AcceptBatch {
+  /** Keeps messages aside; nothing of them is accepted yet. */
+  add(messages: readonly AcceptedMessage[]): void;
+  /** Accepts all that was added or nothing, in one short commit. Indexes count from 0, in the order of adding. */
+  commit(): {
+    readonly refused: readonly { readonly index: number; readonly result: AcceptResult }[];
+    readonly accepted: number;
+    readonly duplicates: number;
+  };
+  /** Forgets what was added: to be called at the end, in any case. */
+  discard(): void;
 }
 
 export type AcceptResult =

@@ -2,6 +2,7 @@ import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
+import type { StagedFile } from './staging.js';
 import type { MessageChange, MessageRow, MessageStatus, MissedPolicy } from '../protocol/rows.js';
 
 /**
@@ -94,6 +95,20 @@ export interface SessionFiles {
   /** Changes a series in one transaction; what its container has claimed is not moved. */
   changeSeries(session: SessionAddress, change: SeriesChange): Promise<FilesOutcome<SeriesWritten>>;
 
+  /** A part of an attachment of an answer: at most 1 MiB from `offset` on. `identity`: that of the part before. */
+  readAttachment(
+    session: SessionAddress,
+    part: {
+      readonly reply: string;
+      readonly name: string;
+      readonly offset: number;
+      readonly identity: string | null;
+    },
+  ): Promise<FilesOutcome<AttachmentChunk>>;
+
+  /** Removes what lies in the inbox and outbox for messages and answers that are gone, following no link. Idempotent. */
+  removeMessageFiles(session: SessionAddress, files: MessageFiles): Promise<FilesOutcome<{ readonly removed: number }>>;
+
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
@@ -171,6 +186,8 @@ export interface NewMessage {
   /** The scheduled instant of a recurring message. */
   readonly occurrenceMs: number | null;
   readonly missed: MissedPolicy | null;
+  /** Files that are moved from the staging folder into `in/inbox/<id>/` before the row is there. */
+  readonly attachments?: readonly StagedFile[];
 }
 
 export interface FailedMessage {
@@ -218,4 +235,22 @@ export interface Reply {
   /** As found, with U+FFFD for what is not UTF-8; not necessarily JSON. */
   readonly content: string;
   readonly truncated: boolean;
+  /** Only where something lies in its outbox folder. */
+  readonly files?: ReplyAttachments;
+}
+
+export interface ReplyAttachments {
+  readonly attachments: readonly { readonly name: string; readonly bytes: number }[];
+  /** What is not handed out, and why. */
+  readonly refused: readonly { readonly name: string; readonly why: string }[];
+}
+
+export type AttachmentChunk =
+  | { readonly found: true; readonly data: Uint8Array; readonly size: number; readonly identity: string }
+  | { readonly found: false; readonly why: string };
+
+/** Ids whose folders are removed. */
+export interface MessageFiles {
+  readonly messages: readonly MessageId[];
+  readonly answers: readonly string[];
 }

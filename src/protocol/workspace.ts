@@ -34,6 +34,8 @@ export const RUNNER_ENV = {
   command: 'NIGHTPORTER_COMMAND',
   /** Leave with exit code 0 after this long without work, milliseconds. */
   idleMs: 'NIGHTPORTER_IDLE_MS',
+  /** Given by our runner to the program of the `command` provider: a folder of its own for each turn; see the runner. */
+  outbox: 'NIGHTPORTER_OUTBOX',
   /** Time between TERM and KILL, milliseconds; without it 10 s is assumed. */
   stopGraceMs: 'NIGHTPORTER_STOP_GRACE_MS',
 } as const;

@@ -12,6 +12,7 @@ import { PorterRounds } from '../../dist/src/rounds/rounds.js';
 import { openRegistry } from '../../dist/src/store/registry/open-registry.js';
 import { PooledSessionFiles } from '../../dist/src/store/session-files/pooled-session-files.js';
 import { systemClock } from '../../dist/src/system.js';
+import { breathe, watchLoop } from './loop.mjs';
 import { median, ms, row, title } from './report.mjs';
 
 const CHILD_ENTRY = fileURLToPath(new URL('../../dist/src/store/worker/child.js', import.meta.url));
@@ -113,37 +114,6 @@ async function measured(what, target, work) {
   row(what, `${ms(median(walls))} wall, ${ms(median(cpus))} cpu`, target);
   const longest = (unit) => ms(median(turns.map((turn) => turn[unit])));
   row(`${what}: longest turn of the event loop`, `${longest('wallMs')} wall, ${longest('cpuMs')} cpu`, '20 ms');
-}
-
-/**
- * The longest turn of the event loop; where it took far more time than work, the machine was busy with others.
- * (`monitorEventLoopDelay` misses the first turn after a reset.)
- */
-function watchLoop() {
-  const longest = { wallMs: 0, cpuMs: 0 };
-  let last = performance.now();
-  let cpu = process.cpuUsage();
-  let isOn = true;
-  const turn = () => {
-    const now = performance.now();
-    const { user, system } = process.cpuUsage(cpu);
-    longest.wallMs = Math.max(longest.wallMs, now - last);
-    longest.cpuMs = Math.max(longest.cpuMs, (user + system) / 1_000);
-    last = now;
-    cpu = process.cpuUsage();
-    if (isOn) setImmediate(turn);
-  };
-  setImmediate(turn);
-  return {
-    stop() {
-      isOn = false;
-      return longest;
-    },
-  };
-}
-
-function breathe() {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function change(dataDir, work) {

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { benchFiles } from './files.mjs';
 import { benchIdle } from './idle.mjs';
+import { benchList } from './list.mjs';
 import { print } from './report.mjs';
 import { benchWakes } from './wake.mjs';
 
@@ -8,6 +9,7 @@ import { benchWakes } from './wake.mjs';
 const PARTS = {
   files: benchFiles,
   idle: benchIdle,
+  list: benchList,
   process: () => benchWakes('process'),
   docker: () => benchWakes('docker'),
 };

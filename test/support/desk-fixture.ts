@@ -9,6 +9,7 @@ import type { SessionFiles } from '../../src/ports/session-files.js';
 import { openDataDir } from '../../src/store/data-dir.js';
 import { openRegistry } from '../../src/store/registry/open-registry.js';
 import { PooledSessionFiles } from '../../src/store/session-files/pooled-session-files.js';
+import { StagingFolder } from '../../src/store/staging.js';
 import { systemClock, systemRandom } from '../../src/system.js';
 import { built } from './built.js';
 
@@ -26,6 +27,7 @@ export interface DeskFixture {
 export interface DeskFixtureOptions {
   readonly dataDir?: string;
   readonly messageMaxBytes?: number;
+  readonly attachmentMaxBytes?: number;
   /** false: as without a daemon. */
   readonly daemon?: boolean;
   readonly runtime?: RuntimeQuestions;
@@ -46,6 +48,7 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
     deadlineMs: 5_000,
     outboundMaxBytes: 1024 ** 3,
     outOwner: undefined,
+    attachments: { maxBytes: options.attachmentMaxBytes ?? 64 * 1024 * 1024, max: 3 },
   });
   const rounds = new StandInRounds();
   const desk: Desk = {
@@ -55,7 +58,14 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
     runtime: options.runtime ?? null,
     clock: systemClock,
     random: systemRandom,
-    settings: { dataDir, timezone: 'UTC', messageMaxBytes: options.messageMaxBytes ?? 16 * 1024 * 1024 },
+    staging: new StagingFolder(dataDir),
+    settings: {
+      dataDir,
+      timezone: 'UTC',
+      messageMaxBytes: options.messageMaxBytes ?? 16 * 1024 * 1024,
+      attachmentMaxBytes: options.attachmentMaxBytes ?? 64 * 1024 * 1024,
+      attachmentsMax: 3,
+    },
     log: createLog('silent'),
     requestStop: () => {
       rounds.stopRequests += 1;

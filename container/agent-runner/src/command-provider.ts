@@ -1,10 +1,13 @@
 import { PROTOCOL_VERSION } from '../../../src/protocol/schema.js';
+import { RUNNER_ENV } from '../../../src/protocol/workspace.js';
+import { withPaths } from './attachments.js';
 import { Leash } from './leash.js';
 import type { Log } from './log.js';
 import { runProgram } from './program.js';
 import type { Message, Outcome, Provider, Turn, TurnReport } from './provider.js';
 import type { Settings } from './settings.js';
 import { StderrReader } from './stderr-reports.js';
+import { TurnOutbox } from './turn-outbox.js';
 import { judgeFailure } from './verdict.js';
 
 /** An answer may be this large, as it stands in the file. */
@@ -13,7 +16,7 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const RESERVED_MS = 2_000;
 const RESUME_ENV = 'NIGHTPORTER_RESUME';
 
-export interface CommandOptions extends Pick<Settings, 'workspace' | 'session' | 'epoch' | 'stopGraceMs'> {
+export interface CommandOptions extends Pick<Settings, 'workspace' | 'inbound' | 'session' | 'epoch' | 'stopGraceMs'> {
   /** Program and arguments, run without a shell. */
   readonly command: readonly [string, ...string[]];
   readonly log: Log;
@@ -26,6 +29,9 @@ export interface CommandOptions extends Pick<Settings, 'workspace' | 'session' |
  *     {"protocol": 1, "session": "group/name", "incarnation": 7, "resume": "id or null", "messages": [{"id", "seq", "kind",
  *      "timestamp", "content" (parsed; a string if it is no JSON), "attempt", "tries", "trigger", "platform_id",
  *      "channel_type", "thread_id"}]}
+ *
+ * A content's `attachments` have absolute paths (`path`). Files that it leaves in the folder NIGHTPORTER_OUTBOX, which is new
+ * for each turn, go with the answer of a turn that succeeds.
  *
  * What it prints on stdout is the answer: UTF-8 (what is not becomes U+FFFD), at most 16 MiB, line breaks at the end cut.
  * Exit code 0 without output completes the message without an answer. Other ends: see `judgeFailure`; what it may say on
@@ -49,13 +55,29 @@ async function run(
   report: TurnReport,
   stop: AbortSignal,
 ): Promise<Outcome> {
+  const outbox = await TurnOutbox.open(options.workspace, options.log);
+  try {
+    return await runWith(outbox, options, leash, turn, report, stop);
+  } finally {
+    await outbox.remove();
+  }
+}
+
+async function runWith(
+  outbox: TurnOutbox,
+  options: CommandOptions,
+  leash: Leash,
+  turn: Turn,
+  report: TurnReport,
+  stop: AbortSignal,
+): Promise<Outcome> {
   const reader = new StderrReader(({ tool }) => {
     if (tool !== undefined) report.tool(tool?.name ?? null, tool?.timeoutMs ?? null);
   });
   const { end, stdout, outlivedGrace } = await runProgram({
     command: options.command,
     cwd: options.workspace,
-    env: { ...process.env, [RESUME_ENV]: turn.resume ?? undefined },
+    env: { ...process.env, [RESUME_ENV]: turn.resume ?? undefined, [RUNNER_ENV.outbox]: outbox.path },
     stdin: `${JSON.stringify(inputOf(options, turn))}\n`,
     maxStdoutBytes: MAX_ANSWER_BYTES,
     graceMs: Math.max(0, options.stopGraceMs - RESERVED_MS),
@@ -81,9 +103,16 @@ async function run(
     if (tooMuch !== undefined) return tooMuch;
   }
   const message = turn.messages.findLast(({ trigger }) => trigger);
+  const files = await outbox.handOver();
+  if (files.kind === 'failed') {
+    const error = `the files in ${RUNNER_ENV.outbox} could not be handed over (${files.reason})`;
+    return { kind: 'failed', errorClass: 'retryable', error, retryAtMs: null };
+  }
+  const id = files.kind === 'given' ? { id: files.id } : {};
+  const isNothing = text === '' && files.kind === 'empty';
   return {
     kind: 'completed',
-    answers: text === '' || message === undefined ? [] : [{ to: message, text }],
+    answers: isNothing || message === undefined ? [] : [{ to: message, text, ...id }],
     providerSession: said.report.providerSession ?? turn.resume,
   };
 }
@@ -99,7 +128,7 @@ function inputOf(options: CommandOptions, turn: Turn): unknown {
       seq: message.seq,
       kind: message.kind,
       timestamp: message.timestamp,
-      content: contentOf(message),
+      content: withPaths(contentOf(message), options.inbound),
       attempt: message.attempt,
       tries: message.tries,
       trigger: message.trigger,

@@ -1,6 +1,7 @@
+import { attachmentsOf } from './attachments.js';
 import type { Provider } from './provider.js';
 
-/** Answers every triggering message with its own text (its JSON where it has none). */
+/** Answers every triggering message with its own text (its JSON where it has none), and names what came with it. */
 export function createEchoProvider(maxClaims: number): Provider {
   return {
     name: 'echo',
@@ -21,7 +22,8 @@ function textOf(content: string): string {
   try {
     const value: unknown = JSON.parse(content);
     if (typeof value === 'object' && value !== null && 'text' in value && typeof value.text === 'string') {
-      return value.text;
+      const files = attachmentsOf(value).map(({ name, bytes }) => `[${name}, ${String(bytes)} bytes]`);
+      return [...(value.text === '' && files.length > 0 ? [] : [value.text]), ...files].join('\n');
     }
   } catch {
     // Not JSON: the text itself is echoed.

@@ -257,11 +257,10 @@ function insertAnswers(db: Database.Database, answers: readonly Answer[], nowMs:
      VALUES (?, ?, ?, ?, 'chat', ?, ?, ?, ?)`,
   );
   let last = highest;
-  for (const { to, text } of answers) {
+  for (const { to, text, id = globalThis.crypto.randomUUID() } of answers) {
     const above = Math.max(last, to.seq, 0);
     last = above % 2 === 0 ? above + 1 : above + 2;
     const content = JSON.stringify({ text });
-    const id = globalThis.crypto.randomUUID();
     insert.run(id, last, to.id, formatInstant(nowMs), to.platformId, to.channelType, to.threadId, content);
   }
 }

@@ -29,6 +29,8 @@ export interface Turn {
 export interface Answer {
   readonly to: Message;
   readonly text: string;
+  /** Its id, where its files lie in the outbox already; else it gets one. */
+  readonly id?: string;
 }
 
 export type Outcome =

@@ -2,44 +2,56 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { requireAddress } from '../../desk/input-texts.js';
 import type { Streamed } from '../../desk/api.js';
-import type { ReplyView } from '../../desk/views.js';
 import { NightporterError } from '../../protocol/errors.js';
 import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import { openForReading } from '../connect.js';
 import type { CommandContext, DeskConnection } from '../context.js';
 import { printInChunks, printJsonArray } from '../print.js';
-import { plain, shortTime } from '../text/plain.js';
+import { AttachmentSaver } from '../save-attachments.js';
+import type { SavedReply } from '../save-attachments.js';
+import { oneLine, plain, shortTime } from '../text/plain.js';
 
 const POLL_MS = 250;
+
+interface RepliesOptions {
+  readonly follow?: true;
+  readonly save?: string;
+}
 
 export function addReplies(parent: Command, cli: Cli): void {
   const command = withCommonOptions(parent.command('replies'))
     .description('what the agent answered, oldest first')
     .argument('<group/session>', 'the session')
     .option('--follow', 'go on with new answers until interrupted; with --json an object a line')
+    .option('--save <folder>', 'write the files that came with them to <folder>/<answer id>/<name>')
     .addHelpText(
       'after',
       examples(
         'nightporter replies demo/first',
         'nightporter replies demo/first --follow',
+        'nightporter replies demo/first --save ./answers',
         "nightporter replies demo/first --json | jq -r '.[].content.text'",
       ),
     )
-    .action((session: string, options: { readonly follow?: true }) =>
+    .action((session: string, options: RepliesOptions) =>
       cli.run(command, async (context) => {
         requireAddress(session);
-        if (options.follow === true) await follow(context, session);
-        else await printAll(context, session);
-        return 0;
+        const saver =
+          options.save === undefined
+            ? undefined
+            : new AttachmentSaver({ folder: options.save, session, output: context.output });
+        if (options.follow === true) await follow(context, session, saver);
+        else await printAll(context, session, saver);
+        return saver !== undefined && saver.failed > 0 ? 1 : 0;
       }),
     );
 }
 
-async function printAll(context: CommandContext, session: string): Promise<void> {
+async function printAll(context: CommandContext, session: string, saver: AttachmentSaver | undefined): Promise<void> {
   const desk = await openForReading(context);
   try {
-    const rows = pages(desk, session, { mark: 0 });
+    const rows = pages(desk, session, { mark: 0 }, saver);
     if (context.json) await printJsonArray(context, rows);
     else await printInChunks(context, rows, replyText);
   } finally {
@@ -47,8 +59,8 @@ async function printAll(context: CommandContext, session: string): Promise<void>
   }
 }
 
-async function follow(context: CommandContext, session: string): Promise<void> {
-  const show = context.json ? (reply: ReplyView): string => `${JSON.stringify(reply)}\n` : replyText;
+async function follow(context: CommandContext, session: string, saver: AttachmentSaver | undefined): Promise<void> {
+  const show = context.json ? (reply: SavedReply): string => `${JSON.stringify(reply)}\n` : replyText;
   const position = { mark: 0 };
   const ended = AbortSignal.any([context.readerGone, context.interruptions()]);
   let desk: DeskConnection | undefined;
@@ -56,7 +68,7 @@ async function follow(context: CommandContext, session: string): Promise<void> {
     while (!ended.aborted) {
       try {
         desk ??= await openForReading(context);
-        await printInChunks(context, pages(desk, session, position), show);
+        await printInChunks(context, pages(desk, session, position, saver), show);
       } catch (error) {
         // The daemon may go and come back; the files stay.
         if (!(error instanceof NightporterError && error.code === 'unavailable')) throw error;
@@ -75,19 +87,24 @@ async function* pages(
   desk: DeskConnection,
   session: string,
   position: { mark: number },
-): AsyncGenerator<Streamed<ReplyView>> {
+  saver: AttachmentSaver | undefined,
+): AsyncGenerator<Streamed<SavedReply>> {
   for (;;) {
     const { rows, mark } = await desk.api.replies(session, position.mark);
-    for (const row of rows) yield { row };
+    const saved: SavedReply[] = [];
+    for (const row of rows) saved.push(saver === undefined ? row : await saver.save(desk, row));
+    for (const row of saved) yield { row };
     const isEnd = mark === position.mark;
     position.mark = mark;
     if (rows.length === 0 || isEnd) return;
   }
 }
 
-function replyText({ timestamp, content }: ReplyView): string {
+function replyText({ timestamp, content, attachments = [], refused = [] }: SavedReply): string {
   const text = plain(textOf(content)).replaceAll('\n', '\n    ');
-  return `${shortTime(timestamp)}  ${text}\n`;
+  const files = attachments.map(({ name, bytes, path }) => `    [${oneLine(path ?? name)}, ${bytes} bytes]\n`);
+  const left = refused.map(({ name, why }) => `    [left out: ${oneLine(`${name} ${why}`.trim())}]\n`);
+  return `${shortTime(timestamp)}  ${text}\n${files.join('')}${left.join('')}`;
 }
 
 function textOf(content: unknown): string {

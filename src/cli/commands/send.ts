@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { requireAddress, requireInstant, requireName } from '../../desk/input-texts.js';
 import { requireCron, requireMissed, requireZone } from '../../desk/schedule/input-schedule.js';
@@ -8,7 +6,10 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import { openForWriting } from '../connect.js';
 import type { CommandContext } from '../context.js';
+import type { OpenAttachment } from '../open-attachments.js';
+import { closeAttachments, openAttachments } from '../open-attachments.js';
 import { printJson } from '../print.js';
+import { sendBatch } from '../send-batch.js';
 
 interface SendOptions {
   readonly id?: string;
@@ -20,6 +21,8 @@ interface SendOptions {
   /** commander's form of --no-wake. */
   readonly wake: boolean;
   readonly batch?: string;
+  readonly progress?: true;
+  readonly attach?: readonly string[];
 }
 
 const STDIN_MAX_BYTES = 256 * 1024 * 1024;
@@ -35,11 +38,13 @@ export function addSend(parent: Command, cli: Cli): void {
     .option('--cron <expression>', 'begin a series: five fields, minute hour day-of-month month day-of-week')
     .option('--tz <zone>', 'zone of --cron, like Europe/Berlin (default: TIMEZONE, else UTC)')
     .option('--missed <policy>', 'of missed occurrences: latest (default, one for all), skip (none), all (at most 24)')
+    .option('--attach <file>', 'send a file along; may be given several times, the text may be left out then', collect)
     .option('--no-wake', 'start no container for it: it is given to the next one')
     .option(
       '--batch <file>',
       'NDJSON, a line a message: {"session", "text", "id", "kind", "after", "noWake", "cron", "tz", "missed"}; - is standard input',
     )
+    .option('--progress', 'with --batch: say on stderr how far it is, also where that is no terminal')
     .addHelpText(
       'after',
       examples(
@@ -47,17 +52,33 @@ export function addSend(parent: Command, cli: Cli): void {
         'nightporter send demo/first "the nightly report" --after 2030-01-31T06:00:00Z',
         'nightporter send demo/first "the nightly report" --id nightly --cron "0 2 * * *" --tz Europe/Berlin',
         'nightporter send demo/first - --id order-4711 < order.txt',
+        'nightporter send demo/first "what is in it?" --attach photo.jpg --attach notes.txt',
         'nightporter send demo/first -- "-5 degrees"',
         'nightporter send --batch messages.ndjson',
       ),
     )
     .action((session: string | undefined, text: string | undefined, options: SendOptions) =>
       cli.run(command, async (context) => {
-        if (options.batch !== undefined) await sendBatch(context, session, text, options, options.batch);
-        else await sendOne(context, session, text, options);
+        if (options.batch !== undefined) {
+          refuseSingle(text, options);
+          await sendBatch(context, session, { path: options.batch, progress: options.progress });
+        } else await sendOne(context, session, text, options);
         return 0;
       }),
     );
+}
+
+function refuseSingle(text: string | undefined, options: SendOptions): void {
+  const single = (['id', 'kind', 'after', 'cron', 'tz', 'missed'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  if (options.attach !== undefined) {
+    throw usage('a batch takes no attachments: send the messages that have some one by one, with --attach');
+  }
+  if (text === undefined && single.length === 0 && options.wake) return;
+  throw usage(
+    '--batch takes text, id, kind, after, cron, tz, missed and noWake from its lines: leave them out of the command',
+  );
 }
 
 async function sendOne(
@@ -69,20 +90,50 @@ async function sendOne(
   if (session === undefined) throw usage('no session and no text: write nightporter send group/session "text"');
   // Checked before anything is made or asked; the desk checks again.
   requireAddress(session);
-  if (argument === undefined) throw usage(`no text for ${session}: write it in quotes, or - to read standard input`);
+  const paths = options.attach ?? [];
+  if (argument === undefined && paths.length === 0)
+    throw usage(`no text for ${session}: write it in quotes, or - to read standard input`);
   if (options.id !== undefined) requireName(options.id, 'message id');
   if (options.kind !== undefined) requireName(options.kind, 'kind of message');
   if (options.after !== undefined) requireInstant(options.after, '--after');
   if (options.cron !== undefined) requireCron(options.cron);
   if (options.tz !== undefined) requireZone(options.tz);
   if (options.missed !== undefined) requireMissed(options.missed);
-  const text = argument === '-' ? await readText(context.input) : argument;
+  const files = await openAttachments(paths);
+  try {
+    const text = argument === '-' ? await readText(context.input) : (argument ?? '');
+    await sendWith(context, session, text, files, options);
+  } finally {
+    await closeAttachments(files);
+  }
+}
 
+async function sendWith(
+  context: CommandContext,
+  session: string,
+  text: string,
+  files: readonly OpenAttachment[],
+  options: SendOptions,
+): Promise<void> {
   const desk = await openForWriting(context);
   try {
     const { id, kind, after, cron, tz, missed, wake } = options;
+    const attachments: Awaited<ReturnType<typeof desk.api.stage>>[] = [];
+    for (const { name, size, bytes } of files) attachments.push(await desk.api.stage(name, bytes(), size));
     const noWake = wake ? undefined : true;
-    const sent = await desk.api.send({ session, text, id, kind, after, cron, tz, missed, noWake });
+    const carried = attachments.length === 0 ? undefined : attachments;
+    const sent = await desk.api.send({
+      session,
+      text,
+      id,
+      kind,
+      after,
+      cron,
+      tz,
+      missed,
+      noWake,
+      attachments: carried,
+    });
     if (context.json) {
       await printJson(context.output, sent);
       return;
@@ -95,45 +146,8 @@ async function sendOne(
   }
 }
 
-async function sendBatch(
-  context: CommandContext,
-  session: string | undefined,
-  text: string | undefined,
-  options: SendOptions,
-  batch: string,
-): Promise<void> {
-  const single = (['id', 'kind', 'after', 'cron', 'tz', 'missed'] as const).filter(
-    (name) => options[name] !== undefined,
-  );
-  if (text !== undefined || single.length > 0 || !options.wake) {
-    throw usage(
-      '--batch takes text, id, kind, after, cron, tz, missed and noWake from its lines: leave them out of the command',
-    );
-  }
-  if (session !== undefined) requireAddress(session);
-  const bytes = batch === '-' ? context.input : await openFile(batch);
-
-  const desk = await openForWriting(context);
-  try {
-    const view = await desk.api.sendBatch(bytes, session);
-    if (context.json) {
-      await printJson(context.output, view);
-      return;
-    }
-    const again = view.duplicates > 0 ? `, ${view.duplicates} accepted before` : '';
-    await context.output.write(`${view.accepted} accepted${again}\n`);
-  } finally {
-    await desk.close();
-  }
-}
-
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const found = await stat(path).catch((error: unknown) => {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw usage(`--batch cannot read ${path}: ${detail}`);
-  });
-  if (found.isDirectory()) throw usage(`--batch cannot read ${path}: it is a folder`);
-  return createReadStream(path);
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 async function readText(input: AsyncIterable<Uint8Array>): Promise<string> {

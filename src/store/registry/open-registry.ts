@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openDataDir, requireDataDir } from '../data-dir.js';
 import { installId } from '../install-id.js';
+import { batches } from './batches.js';
 import { openForReading, openForWriting } from './connection.js';
 import { deadLetters } from './dead-letters.js';
 import { due } from './due.js';
@@ -11,6 +12,7 @@ import { migrate, requireSchema } from './migrations.js';
 import { notices } from './notices.js';
 import { sessions } from './sessions.js';
 import { spool } from './spool.js';
+import { summaries } from './summaries.js';
 import type { Registry } from '../../ports/registry.js';
 import type { Connection } from './connection.js';
 
@@ -59,7 +61,9 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       readonly: connection.readonly,
       together: (work) => connection.write(work),
       ...sessions(connection),
+      ...summaries(connection),
       ...spool(connection),
+      ...batches(connection),
       ...due(connection),
       ...incarnations(connection),
       ...guards(connection),

@@ -4,13 +4,15 @@ import { RowReader } from './rows.js';
 import { MISSED_POLICIES } from '../../protocol/rows.js';
 import type { AcceptResult, AcceptedMessage, Registry } from '../../ports/registry.js';
 import type { NewMessage } from '../../ports/session-files.js';
+import type { StagedFile } from '../../ports/staging.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'acceptAll' | 'spooled' | 'spooledSeries' | 'spendMessageId' | 'unspool'>;
-type AcceptAllResult = ReturnType<Registry['acceptAll']>;
+type Spool = Pick<Registry, 'accept' | 'spooled' | 'spooledSeries' | 'spendMessageId' | 'isStageSpooled' | 'unspool'>;
 
 /** Of the contents that are read at a time, one message aside. */
 const SPOOLED_MAX_CHARS = 8 * 1024 * 1024;
+/** The same for attachments: each takes a few milliseconds of a file worker. */
+const SPOOLED_MAX_FILES = 20;
 
 export function spool(connection: Connection): Spool {
   const selectHash = connection.prepare('SELECT content_hash FROM accepted WHERE session = ? AND id = ?');
@@ -20,10 +22,8 @@ export function spool(connection: Connection): Spool {
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
   const spend = connection.prepare("UPDATE accepted SET content_hash = x'' WHERE session = ? AND id = ?");
   const insert = connection.prepare(
-    `INSERT INTO spool (session, id, kind, timestamp_at, process_after, trigger, on_wake, content, recurrence,
-       series_id, timezone, occurrence_at, missed, accepted_at)
-     VALUES (@session, @id, @kind, @timestampAt, @processAfter, @trigger, @onWake, @content, @recurrence,
-       @seriesId, @timezone, @occurrenceAt, @missed, @acceptedAt)`,
+    `INSERT INTO spool (${SPOOL_COLUMNS.map(([column]) => column).join(', ')})
+     VALUES (${SPOOL_COLUMNS.map(([, value]) => `@${value}`).join(', ')})`,
   );
   const touch = connection.prepare(
     `UPDATE sessions SET last_active_at = max(coalesce(last_active_at, @at), @at), due_mark = due_mark + 1,
@@ -33,6 +33,10 @@ export function spool(connection: Connection): Spool {
   const select = connection.prepare('SELECT * FROM spool WHERE session = ? ORDER BY sequence LIMIT ?');
   const selectSeries = connection.prepare(
     'SELECT * FROM spool WHERE session = ? AND recurrence IS NOT NULL ORDER BY sequence',
+  );
+  const selectStage = connection.prepare(
+    `SELECT 1 FROM spool WHERE attachments IS NOT NULL
+       AND EXISTS (SELECT 1 FROM json_each(spool.attachments) a WHERE a.value ->> 'stage' = ?) LIMIT 1`,
   );
   const remove = connection.prepare(
     'DELETE FROM spool WHERE session = ? AND id = ? RETURNING trigger, coalesce(process_after, accepted_at) AS due_at, recurrence IS NOT NULL AS is_series',
@@ -76,9 +80,10 @@ export function spool(connection: Connection): Spool {
 
   return {
     accept: (message) => connection.write(() => place(message)),
-    acceptAll: (messages) => placeAll(connection, messages, place),
 
     spooled: (session, limit) => connection.read(() => upTo(select.iterate(session, limit))),
+
+    isStageSpooled: (stage) => connection.read(() => selectStage.get(stage) !== undefined),
 
     spooledSeries: (session) => connection.read(() => upTo(selectSeries.iterate(session))),
 
@@ -111,45 +116,20 @@ export function spool(connection: Connection): Spool {
 function upTo(rows: Iterable<unknown>): readonly NewMessage[] {
   const messages: NewMessage[] = [];
   let chars = 0;
+  let files = 0;
   for (const row of rows) {
     const message = messageOf(row);
-    if (messages.length > 0 && chars + message.content.length > SPOOLED_MAX_CHARS) break;
+    const isTooMuch = chars + message.content.length > SPOOLED_MAX_CHARS || files >= SPOOLED_MAX_FILES;
+    if (messages.length > 0 && isTooMuch) break;
     chars += message.content.length;
+    files += message.attachments?.length ?? 0;
     messages.push(message);
   }
   return messages;
 }
 
-/** Carries the answer out of a transaction that is rolled back. */
-class Refused extends Error {
-  readonly result: AcceptAllResult;
-  constructor(result: AcceptAllResult) {
-    super('refused');
-    this.result = result;
-  }
-}
-
-function placeAll(
-  connection: Connection,
-  messages: readonly AcceptedMessage[],
-  place: (entry: AcceptedMessage) => AcceptResult,
-): AcceptAllResult {
-  try {
-    return connection.write(() => {
-      const results = messages.map((entry, index) => ({ index, result: place(entry) }));
-      const refused = results.filter(({ result }) => result.kind !== 'accepted' && result.kind !== 'duplicate');
-      const duplicates = results.filter(({ result }) => result.kind === 'duplicate').length;
-      if (refused.length > 0) throw new Refused({ refused, accepted: 0, duplicates });
-      return { refused, accepted: results.length - duplicates, duplicates };
-    });
-  } catch (error) {
-    if (error instanceof Refused) return error.result;
-    throw error;
-  }
-}
-
 /** Of all that makes two messages the same one; not of when they were written, nor of when a series fires first. */
-function contentHash(message: NewMessage): Buffer {
+export function contentHash(message: NewMessage): Buffer {
   const isSeries = message.recurrence !== null;
   const parts = [
     message.kind,
@@ -162,11 +142,31 @@ function contentHash(message: NewMessage): Buffer {
     message.timezone,
     isSeries ? null : message.occurrenceMs,
     ...(message.missed === null ? [] : [message.missed]),
+    ...(isAttached(message) ? [message.attachments.map(({ name, sha256 }) => [name, sha256])] : []),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }
 
-function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<string, string | number | null> {
+/** Columns of the spool that are written, with the names of their values in `spoolRow`. */
+export const SPOOL_COLUMNS = [
+  ['session', 'session'],
+  ['id', 'id'],
+  ['kind', 'kind'],
+  ['timestamp_at', 'timestampAt'],
+  ['process_after', 'processAfter'],
+  ['trigger', 'trigger'],
+  ['on_wake', 'onWake'],
+  ['content', 'content'],
+  ['recurrence', 'recurrence'],
+  ['series_id', 'seriesId'],
+  ['timezone', 'timezone'],
+  ['occurrence_at', 'occurrenceAt'],
+  ['missed', 'missed'],
+  ['attachments', 'attachments'],
+  ['accepted_at', 'acceptedAt'],
+] as const;
+
+export function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<string, string | number | null> {
   return {
     session,
     id: message.id,
@@ -181,6 +181,7 @@ function spoolRow({ session, message, acceptedAtMs }: AcceptedMessage): Record<s
     timezone: message.timezone,
     occurrenceAt: message.occurrenceMs,
     missed: message.missed,
+    attachments: isAttached(message) ? JSON.stringify(message.attachments) : null,
     acceptedAt: acceptedAtMs,
   };
 }
@@ -200,5 +201,24 @@ function messageOf(row: unknown): NewMessage {
     timezone: cells.textOrNull('timezone'),
     occurrenceMs: cells.integerOrNull('occurrence_at'),
     missed: cells.oneOfOrNull('missed', MISSED_POLICIES),
+    ...attachmentsOf(cells),
   };
+}
+
+function isAttached(message: NewMessage): message is NewMessage & Required<Pick<NewMessage, 'attachments'>> {
+  return message.attachments !== undefined && message.attachments.length > 0;
+}
+
+function attachmentsOf(cells: RowReader): Pick<NewMessage, 'attachments'> {
+  const text = cells.textOrNull('attachments');
+  if (text === null) return {};
+  const files: unknown = JSON.parse(text);
+  if (!Array.isArray(files) || !files.every(isStagedFile)) return cells.refuse('attachments', 'staged files');
+  return { attachments: files };
+}
+
+function isStagedFile(value: unknown): value is StagedFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const { stage, name, bytes, sha256 } = value as Partial<Record<keyof StagedFile, unknown>>;
+  return [stage, name, sha256].every((text) => typeof text === 'string') && Number.isSafeInteger(bytes);
 }

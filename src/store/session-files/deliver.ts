@@ -4,6 +4,7 @@ import { createSession } from './create.js';
 import { codeOf } from './finding.js';
 import { writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders, inspectDatabase } from './inspect-file.js';
+import { moveAttachments } from './move-attachments.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import type { SessionPaths } from './session-paths.js';
 
@@ -17,10 +18,12 @@ export function deliverMessages(
   settings: FilesSettings,
   paths: SessionPaths,
   messages: readonly NewMessage[],
-): { readonly inserted: number } & Upgraded {
+): { readonly inserted: number; readonly lostFiles: number } & Upgraded {
   if (!isMade(paths)) createSession(settings, paths);
+  const lostFiles = moveAttachments(settings, paths, messages);
   return writeInbound(settings, paths, (database) => ({
     inserted: database.transaction(() => insertAll(database, messages)).immediate(),
+    lostFiles,
   }));
 }
 

@@ -69,7 +69,13 @@ export function makeEmptyFile(path: string, owner: Owner | undefined): void {
   }
 }
 
-function makeFolder(path: string, mode: number, owner?: Owner, links: 'links_allowed' | 'no_links' = 'no_links'): void {
+/** Makes a folder where there is none. Throws `hostile` where something else has its name. */
+export function makeFolder(
+  path: string,
+  mode: number,
+  owner?: Owner,
+  links: 'links_allowed' | 'no_links' = 'no_links',
+): void {
   try {
     mkdirSync(path, { mode });
     chmodSync(path, mode); // whatever the umask says

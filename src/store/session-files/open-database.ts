@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import Database from 'better-sqlite3';
 import type { CorruptFile } from '../../ports/session-files.js';
 import { hostile } from './finding.js';
+import type { AttachmentLimits } from './outbox.js';
 import { checkSameFile, inspectDatabase } from './inspect-file.js';
 import type { SessionPaths } from './session-paths.js';
 import { findingOf, type Access } from './sqlite-fault.js';
@@ -15,6 +16,7 @@ export interface FilesSettings {
   readonly outboundMaxBytes: number;
   /** Who owns what the host makes under out/, by number; undefined: whoever runs the host. */
   readonly outOwner: Owner | undefined;
+  readonly attachments: AttachmentLimits;
 }
 
 export interface Owner {

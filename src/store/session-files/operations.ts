@@ -2,18 +2,20 @@ import type { ReplayRequest } from '../../core/facts.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type { SeriesChange } from '../../ports/series.js';
-import type { CorruptFile, NewMessage, SettleStep } from '../../ports/session-files.js';
+import type { CorruptFile, MessageFiles, NewMessage, SettleStep } from '../../ports/session-files.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
 import { purgeMessages, readMessage, readStates } from './dead-letters.js';
 import { deliverMessages } from './deliver.js';
 import { findSignature } from './file-signature.js';
 import { outcomeOf } from './finding.js';
+import { readAttachment } from './outbox.js';
 import { lookAt, lookAtRest } from './look.js';
 import type { FilesSettings } from './open-database.js';
 import { prepareStart } from './prepare-start.js';
 import { listFailed, listReplies } from './read-lists.js';
 import { removeSession } from './remove.js';
+import { removeMessageFiles } from './remove-message-files.js';
 import { replaceCorrupt } from './replace-corrupt.js';
 import { sessionPaths } from './session-paths.js';
 import { changeSeries, listOccurrences, listSeries } from './series.js';
@@ -60,6 +62,10 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => purgeMessages(settings, at(session), ids, nowMs)),
     replies: (session: SessionAddress, after: number, limit: number) =>
       outcomeOf(() => listReplies(settings, at(session), after, limit)),
+    readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
+      outcomeOf(() => readAttachment(settings, at(session), part)),
+    removeMessageFiles: (session: SessionAddress, files: MessageFiles) =>
+      outcomeOf(() => ({ removed: removeMessageFiles(at(session), files) })),
   };
 }
 

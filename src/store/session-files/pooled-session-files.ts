@@ -9,6 +9,7 @@ import type {
   FilesOutcome,
   Lane,
   LookOptions,
+  MessageFiles,
   NewMessage,
   SessionFiles,
   SettleStep,
@@ -18,6 +19,7 @@ import { WorkerLedger } from '../worker/ledger.js';
 import type { Fault } from '../worker/messages.js';
 import { ChildPool, type WorkerLog } from '../worker/pool.js';
 import type { FilesSettings, Owner } from './open-database.js';
+import type { AttachmentLimits } from './outbox.js';
 import type { OperationName, Operations } from './operations.js';
 
 export interface PooledSessionFilesOptions {
@@ -32,6 +34,8 @@ export interface PooledSessionFilesOptions {
   readonly outboundMaxBytes: number;
   /** Owner of what is made under out/; undefined: whoever runs the host. */
   readonly outOwner: Owner | undefined;
+  /** ATTACHMENT_MAX_BYTES, ATTACHMENTS_MAX; default: theirs. */
+  readonly attachments?: AttachmentLimits;
   readonly log?: WorkerLog;
   /** Shared with whoever else starts processes; default: its own. */
   readonly turns?: LoopTurns;
@@ -42,15 +46,18 @@ const SIGNATURES_PER_CALL = 500;
 /** The session files, touched only in child processes. Children are started when there is something to do. */
 export class PooledSessionFiles implements SessionFiles {
   readonly #lanes: Readonly<Record<Lane, ChildPool>>;
+  readonly #log: WorkerLog | undefined;
   readonly #started: Promise<unknown>;
   /** Sessions whose last call ended busy: they wait for each other, not the others for them. */
   readonly #troubled = new Set<SessionAddress>();
 
   constructor(options: PooledSessionFilesOptions) {
+    this.#log = options.log;
     const settings: FilesSettings = {
       dataDir: realpathSync(options.dataDir),
       outboundMaxBytes: options.outboundMaxBytes,
       outOwner: options.outOwner,
+      attachments: options.attachments ?? { maxBytes: 64 * 1024 * 1024, max: 20 },
     };
     const turns = options.turns ?? new LoopTurns();
     const ledger = new WorkerLedger(settings.dataDir, options.log);
@@ -82,11 +89,15 @@ export class PooledSessionFiles implements SessionFiles {
     return (await Promise.all(batches)).flat();
   }
 
-  deliver(
+  async deliver(
     session: SessionAddress,
     messages: readonly NewMessage[],
   ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
-    return this.#ask(session, 'deliver', [session, messages]);
+    const outcome = await this.#ask(session, 'deliver', [session, messages]);
+    if (outcome.kind === 'ok' && outcome.lostFiles > 0) {
+      this.#log?.warn({ session, count: outcome.lostFiles }, 'attachments vanished before they were delivered');
+    }
+    return outcome;
   }
 
   look(
@@ -146,6 +157,17 @@ export class PooledSessionFiles implements SessionFiles {
 
   changeSeries(session: SessionAddress, change: SeriesChange): ReturnType<SessionFiles['changeSeries']> {
     return this.#ask(session, 'changeSeries', [session, change]);
+  }
+
+  readAttachment(
+    session: SessionAddress,
+    part: Parameters<SessionFiles['readAttachment']>[1],
+  ): ReturnType<SessionFiles['readAttachment']> {
+    return this.#ask(session, 'readAttachment', [session, part]);
+  }
+
+  removeMessageFiles(session: SessionAddress, files: MessageFiles): ReturnType<SessionFiles['removeMessageFiles']> {
+    return this.#ask(session, 'removeMessageFiles', [session, files]);
   }
 
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {

@@ -1,5 +1,5 @@
 import type { MessageId } from '../../protocol/address.js';
-import type { FailedMessage, Reply } from '../../ports/session-files.js';
+import type { FailedMessage, Reply, ReplyAttachments } from '../../ports/session-files.js';
 import { parseInstant } from '../../protocol/times.js';
 import { cutCell, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
@@ -7,6 +7,7 @@ import { readInbound } from './inbound.js';
 import { checkFolders } from './inspect-file.js';
 import { deadLetters } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
+import { listOutbox } from './outbox.js';
 import { readOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
 
@@ -91,10 +92,19 @@ export function listReplies(
   const read = (database: SqliteDatabase, shape: Shape): ReturnType<typeof readReplies> =>
     shape.has('messages_out') ? readReplies(database, after, Math.min(limit, REPLIES_MAX_ROWS)) : NO_REPLIES;
   const { rows, mark } = readOutboundFile(settings, paths, read) ?? NO_REPLIES;
-  return { rows, mark: mark ?? after };
+  const found = listOutbox(
+    settings,
+    paths,
+    rows.map(({ id }) => id),
+  );
+  return { rows: rows.map((row) => withFiles(row, found.get(row.id))), mark: mark ?? after };
 }
 
-const NO_REPLIES = { rows: [], mark: undefined };
+const NO_REPLIES: ReturnType<typeof readReplies> = { rows: [], mark: undefined };
+
+function withFiles(reply: Reply, files: ReplyAttachments | undefined): Reply {
+  return files === undefined ? reply : { ...reply, files };
+}
 
 function readReplies(
   database: SqliteDatabase,

@@ -191,4 +191,84 @@ describe('send --batch', () => {
     expect(await api.sendBatch(chunksOf(batch), undefined)).toEqual({ accepted: 0, duplicates: 1 });
     expect(await api.sendBatch(chunksOf(''), undefined)).toEqual({ accepted: 0, duplicates: 0 });
   });
+
+  it('names both lines of an id that stands twice with other content, and takes the same content twice for one', async () => {
+    const twice = [
+      line({ session: 'a/x', text: 'one', id: '1' }),
+      '\n',
+      line({ session: 'a/x', text: 'other', id: '1' }),
+      line({ session: 'a/y', text: 'other', id: '1' }),
+    ];
+    await expect(api.sendBatch(chunksOf(...twice), undefined)).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringMatching(
+        /1 line is refused\n {2}line 3: message 1 of a\/x is in line 1 with other/,
+      ) as string,
+    });
+    expect([...fixture.registry.eachSession()]).toEqual([]);
+    const same = line({ session: 'a/x', text: 'one', id: '1' });
+    expect(await api.sendBatch(chunksOf(same, same), undefined)).toEqual({ accepted: 1, duplicates: 1 });
+  });
+
+  it('lists every line of a closed session and of a case twin', async () => {
+    await api.send({ session: 'a/x', text: 'one' });
+    await api.changeSession('a/x', 'close');
+    const batch = ['a/x', 'A/X', 'a/new', 'a/NEW', 'a/x'].map((session) => line({ session, text: 'one' }));
+    const refusal = await api.sendBatch(chunksOf(...batch), undefined).catch((error: unknown) => error);
+    expect((refusal as Error).message.split('\n').map((text) => text.slice(0, 50))).toEqual([
+      'nothing was accepted: 4 lines are refused',
+      expect.stringContaining('line 1: session a/x is closed'),
+      expect.stringContaining('line 2: A/X differs only in case'),
+      expect.stringContaining('line 4: a/NEW differs only in case'),
+      expect.stringContaining('line 5: session a/x is closed'),
+    ]);
+    expect([...fixture.registry.eachSession()]).toHaveLength(1);
+  });
+
+  it('accepts 10,000 lines as one batch, in order, and none of them when one in the middle is bad', async () => {
+    const lines = Array.from({ length: 10_000 }, (_, n) => line({ session: `a/s${String(n % 7)}`, text: String(n) }));
+    await expect(
+      api.sendBatch(chunksOf(...lines.slice(0, 5_000), 'no JSON\n', ...lines.slice(5_000)), undefined),
+    ).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/1 line is refused\n {2}line 5001/) as string,
+    });
+    expect([...fixture.registry.eachSession()]).toEqual([]);
+    expect(await api.sendBatch(chunksOf(...lines), undefined)).toEqual({ accepted: 10_000, duplicates: 0 });
+    expect(fixture.registry.totals().messages.spooled).toBe(10_000);
+    expect(spooled('a/s3').map(({ content }) => content)).toEqual(
+      Array.from({ length: 100 }, (_, n) => JSON.stringify({ text: String(n * 7 + 3) })),
+    );
+    // What counts the spool goes on counting.
+    await api.send({ session: 'a/s3', text: 'more' });
+    expect(fixture.registry.totals().messages.spooled).toBe(10_001);
+  });
+
+  it('refuses attachments in a line, too many lines, and a batch that is too large', async () => {
+    const attach = line({ session: 'a/x', text: 'one', attach: ['a.txt'] });
+    await expect(api.sendBatch(chunksOf(attach), undefined)).rejects.toMatchObject({
+      message: expect.stringMatching(/line 1: a batch takes no attachments.*send --attach/) as string,
+    });
+    await expect(api.sendBatch(chunksOf('\n'.repeat(100_001)), undefined)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/100001 lines, the most is 100000/) as string,
+    });
+    const tooMuch = Array.from({ length: 65 }, () => '\n' + ' '.repeat(1024 * 1024));
+    await expect(api.sendBatch(chunksOf(...tooMuch), undefined)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/68157505 bytes, the most is 67108864/) as string,
+    });
+  });
+
+  it('two batches at the same time keep apart', async () => {
+    const batch = (session: string) =>
+      chunksOf(...Array.from({ length: 600 }, (_, n) => line({ session, text: String(n), id: `m${String(n)}` })));
+    const views = await Promise.all(['a/x', 'a/y'].map((session) => api.sendBatch(batch(session), undefined)));
+    expect(views).toEqual([
+      { accepted: 600, duplicates: 0 },
+      { accepted: 600, duplicates: 0 },
+    ]);
+    expect(spooled('a/x')).toHaveLength(100);
+    expect(fixture.registry.totals().messages.spooled).toBe(1200);
+  });
 });

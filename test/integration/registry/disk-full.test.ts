@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DiskFull } from '../../../src/protocol/errors.js';
+import { batches } from '../../../src/store/registry/batches.js';
 import { openForWriting } from '../../../src/store/registry/connection.js';
 import { migrate } from '../../../src/store/registry/migrations.js';
 import { openRegistry } from '../../../src/store/registry/open-registry.js';
 import { sessions } from '../../../src/store/registry/sessions.js';
 import { spool } from '../../../src/store/registry/spool.js';
+import { StagingFolder } from '../../../src/store/staging.js';
+import { chunksOf } from '../../support/desk-fixture.js';
 import { address, incoming, openedForReading, temporaryDir } from './fixture.js';
 
 const DEMO = address('demo/first');
@@ -19,7 +22,8 @@ test('F35: a full disk is an error of its own, leaves nothing half written, and 
     connection.close();
   });
   migrate(connection, file);
-  const { accept, acceptAll, spooled } = spool(connection);
+  const { accept, spooled } = spool(connection);
+  const { acceptAll } = batches(connection);
   accept(incoming('demo/first', 'a'));
   connection.db.pragma('max_page_count = 1');
   const batch = Array.from({ length: 500 }, (_, n) => incoming(`demo/s${n}`, `m${n}`));
@@ -48,6 +52,22 @@ test.skipIf(!canMount())('F35: the same on a disk that is really full', () => {
   registry.close();
   expect(openedForReading(dataDir).totals().messages.spooled).toBe(2);
 });
+
+test.skipIf(!canMount())(
+  'F35: an attachment that does not fit leaves nothing, and fits when there is space',
+  async () => {
+    const dataDir = mounted();
+    const staging = new StagingFolder(dataDir);
+    const ballast = join(dataDir, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(3 * 1024 * 1024));
+    const put = () => staging.put('a', chunksOf(...Array.from({ length: 32 }, () => Buffer.alloc(65_536))), 10_000_000);
+    await expect(put()).rejects.toThrow(DiskFull);
+    await expect(put()).rejects.toThrow(/no space left for the attachment "a": nothing was accepted/);
+    expect(readdirSync(join(dataDir, 'staging'))).toEqual([]);
+    rmSync(ballast);
+    expect(await put()).toMatchObject({ bytes: 2_097_152 });
+  },
+);
 
 function mounted(): string {
   const dir = temporaryDir();

@@ -1,0 +1,186 @@
+import { closeSync, fstatSync, lstatSync, opendirSync, readSync, type BigIntStats, type Stats } from 'node:fs';
+import { attachmentNameProblem } from '../../protocol/attachments.js';
+import { OUTBOX_FOLDER } from '../../protocol/workspace.js';
+import type { AttachmentChunk, ReplyAttachments } from '../../ports/session-files.js';
+import { HeldFolder } from './held-folder.js';
+import { checkFolders, kindOf } from './inspect-file.js';
+import type { FilesSettings } from './open-database.js';
+import type { SessionPaths } from './session-paths.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** Names that are read of a folder, however many it holds. */
+const NAMES_READ = 1_000;
+
+export interface AttachmentLimits {
+  readonly maxBytes: number;
+  /** Files of one answer. */
+  readonly max: number;
+}
+
+/**
+ * What lies in `out/outbox/<answer id>/` of each answer, where there is something. All of it is hostile: what is no plain
+ * file with a safe name is named, with why, and never opened.
+ */
+export function listOutbox(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  ids: readonly string[],
+): ReadonlyMap<string, ReplyAttachments> {
+  const found = new Map<string, ReplyAttachments>();
+  if (ids.length === 0) return found;
+  const problem = outboxProblem(paths);
+  if (problem !== undefined) return new Map(ids.map((id) => [id, refusal(OUTBOX_FOLDER, problem)]));
+  withOutbox(paths, (outbox) => {
+    for (const id of ids) {
+      // An id that is no name has no folder.
+      if (attachmentNameProblem(id) !== undefined) continue;
+      const listed = listOne(outbox, id, settings.attachments);
+      if (listed !== undefined) found.set(id, listed);
+    }
+  });
+  return found;
+}
+
+/** Nothing can be told of any answer then. */
+function outboxProblem(paths: SessionPaths): string | undefined {
+  const stats = lstatSync(paths.outbox, { throwIfNoEntry: false });
+  return stats === undefined || stats.isDirectory() ? undefined : `is a ${kindOf(stats)}, not a folder`;
+}
+
+function listOne(outbox: HeldFolder, id: string, limits: AttachmentLimits): ReplyAttachments | undefined {
+  const stats = outbox.find(id);
+  if (stats === undefined) return undefined;
+  if (!stats.isDirectory()) return refusal(id, `is a ${kindOf(stats)}, not a folder`);
+  const folder = outbox.folder(id);
+  if (folder === undefined) return refusal(id, 'was exchanged while it was read');
+  try {
+    return listFolder(folder, limits);
+  } finally {
+    folder.close();
+  }
+}
+
+function refusal(name: string, why: string): ReplyAttachments {
+  return { attachments: [], refused: [{ name, why }] };
+}
+
+function listFolder(folder: HeldFolder, limits: AttachmentLimits): ReplyAttachments | undefined {
+  const names = readNames(folder);
+  if (names.length === 0) return undefined;
+  const attachments: ReplyAttachments['attachments'][number][] = [];
+  const refused: ReplyAttachments['refused'][number][] = [];
+  for (const bytes of names) {
+    if (attachments.length + refused.length >= limits.max) break;
+    const name = bytes.toString('utf8');
+    const stats = folder.find(bytes);
+    if (stats === undefined) continue;
+    const why = Buffer.from(name).equals(bytes) ? whyNot(name, stats, limits) : 'its name is not UTF-8';
+    if (why === undefined) attachments.push({ name, bytes: stats.size });
+    else refused.push({ name, why });
+  }
+  const over = names.length - limits.max;
+  if (over > 0) refused.push({ name: '', why: `${over} more, the most is ${limits.max} (ATTACHMENTS_MAX)` });
+  return { attachments, refused };
+}
+
+function readNames(folder: HeldFolder): readonly Buffer[] {
+  // `encoding: 'buffer'` is missing in the types of what opendir gives.
+  const handle = opendirSync(folder.own, { encoding: 'buffer' as BufferEncoding });
+  const names: Buffer[] = [];
+  try {
+    for (let entry = handle.readSync(); entry !== null && names.length < NAMES_READ; entry = handle.readSync()) {
+      names.push(Buffer.from(entry.name));
+    }
+  } finally {
+    handle.closeSync();
+  }
+  return names.sort((a, b) => a.compare(b));
+}
+
+/** Why something is not handed out. */
+function whyNot(name: string, stats: Stats, { maxBytes }: AttachmentLimits): string | undefined {
+  const problem = attachmentNameProblem(name);
+  if (problem !== undefined) return `its name is not safe: ${problem}`;
+  if (!stats.isFile()) return `is a ${kindOf(stats)}, not a regular file`;
+  if (stats.nlink > 1) return `has ${stats.nlink} hard links`;
+  if (stats.size > maxBytes) return `has ${stats.size} bytes, the most is ${maxBytes} (ATTACHMENT_MAX_BYTES)`;
+  return undefined;
+}
+
+/** Up to 1 MiB from `offset` on. `identity`: of the chunk before; a file that changed meanwhile is not handed out. */
+export function readAttachment(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  {
+    reply,
+    name,
+    offset,
+    identity,
+  }: { readonly reply: string; readonly name: string; readonly offset: number; readonly identity: string | null },
+): AttachmentChunk {
+  const absent: AttachmentChunk = { found: false, why: 'is not there' };
+  for (const text of [reply, name]) {
+    const problem = attachmentNameProblem(text);
+    if (problem !== undefined) return { found: false, why: `its name is not safe: ${problem}` };
+  }
+  return (
+    withOutbox(paths, (outbox) => {
+      const folder = outbox.folder(reply);
+      try {
+        const stats = folder?.find(name);
+        if (folder === undefined || stats === undefined) return absent;
+        const why = whyNot(name, stats, settings.attachments);
+        // A device must not even be opened.
+        if (why !== undefined) return { found: false, why };
+        const descriptor = folder.file(name);
+        return descriptor === undefined ? absent : readChunk(descriptor, name, offset, identity, settings.attachments);
+      } finally {
+        folder?.close();
+      }
+    }) ?? absent
+  );
+}
+
+function readChunk(
+  descriptor: number,
+  name: string,
+  offset: number,
+  before: string | null,
+  limits: AttachmentLimits,
+): AttachmentChunk {
+  try {
+    const why = whyNot(name, fstatSync(descriptor), limits);
+    if (why !== undefined) return { found: false, why };
+    const stats = fstatSync(descriptor, { bigint: true });
+    const identity = identityOf(stats);
+    const size = Number(stats.size);
+    const length = Math.max(0, Math.min(CHUNK_BYTES, size - offset));
+    const data = Buffer.alloc(length);
+    const read = length === 0 ? 0 : readSync(descriptor, data, 0, length, offset);
+    if ((before !== null && before !== identity) || read < length) {
+      return { found: false, why: 'was changed while it was read' };
+    }
+    return { found: true, data, size, identity };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join('.');
+}
+
+function withOutbox<T>(paths: SessionPaths, work: (outbox: HeldFolder) => T): T | undefined {
+  checkFolders(paths);
+  const out = HeldFolder.open(paths.out);
+  try {
+    const outbox = out?.folder(OUTBOX_FOLDER);
+    try {
+      return outbox === undefined ? undefined : work(outbox);
+    } finally {
+      outbox?.close();
+    }
+  } finally {
+    out?.close();
+  }
+}
