@@ -25,6 +25,8 @@ import { ManualClock } from './manual-clock.js';
 export interface PorterOptions {
   /** By the names of settings: `{ MAX_CONCURRENT_CONTAINERS: 1 }`. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** One that is there already; closing removes it too. */
+  readonly dataDir?: string;
 }
 
 export function session(text: string): SessionAddress {
@@ -35,7 +37,7 @@ export function session(text: string): SessionAddress {
 
 /** The rounds over real files and a real registry, a fake runtime and a manual clock; the test plays the containers. */
 export class TestPorter {
-  readonly dataDir = mkdtempSync(join(tmpdir(), 'np-rounds-'));
+  readonly dataDir: string;
   readonly clock = new ManualClock();
   readonly settings: Settings;
   runtime: FakeRuntime;
@@ -43,7 +45,8 @@ export class TestPorter {
   files: PooledSessionFiles;
   rounds: PorterRounds;
 
-  constructor({ settings = {} }: PorterOptions = {}) {
+  constructor({ settings = {}, dataDir }: PorterOptions = {}) {
+    this.dataDir = dataDir ?? mkdtempSync(join(tmpdir(), 'np-rounds-'));
     this.settings = loadSettings({
       dataDir: this.dataDir,
       configPath: undefined,
