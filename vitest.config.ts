@@ -13,6 +13,18 @@ const shared = {
  */
 const retry = process.env['CI'] === 'true' ? 1 : 0;
 
+/** Real daemons and engines, but no deadline measured in real time: these may run beside others. */
+const unhurried = [
+  'runner-conformance',
+  'foreign-runner',
+  'doctor',
+  'attachments',
+  'shown-dead',
+  'docker-runtime-*',
+].map((name) => `test/e2e/${name}.test.ts`);
+/** Much of a test's time is spent waiting for processes. */
+const SHARED_WORKERS = 3;
+
 export default defineConfig({
   test: {
     projects: [
@@ -32,7 +44,18 @@ export default defineConfig({
           retry,
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 30_000,
-          maxWorkers: 2,
+          maxWorkers: SHARED_WORKERS,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'containers',
+          retry,
+          include: unhurried,
+          testTimeout: 120_000,
+          maxWorkers: SHARED_WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
@@ -43,6 +66,7 @@ export default defineConfig({
           name: 'e2e',
           retry,
           include: ['test/e2e/**/*.test.ts'],
+          exclude: unhurried,
           testTimeout: 120_000,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
