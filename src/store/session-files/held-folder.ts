@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, lstatSync, openSync, realpathSync, type Stats } from 'node:fs';
+import { closeSync, constants, existsSync, lstatSync, openSync, realpathSync, type Stats, opendirSync } from 'node:fs';
 import { codeOf } from './finding.js';
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -77,4 +77,19 @@ function tryOpen(path: string | Buffer, flags: number): number | undefined {
     if (['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+/** At most so many of a folder's names, as the bytes that they are, in no order. */
+export function namesIn(folder: HeldFolder, most: number): Buffer[] {
+  // `encoding: 'buffer'` is missing in the types of what opendir gives.
+  const handle = opendirSync(folder.own, { encoding: 'buffer' as BufferEncoding });
+  const names: Buffer[] = [];
+  try {
+    for (let entry = handle.readSync(); entry !== null && names.length < most; entry = handle.readSync()) {
+      names.push(Buffer.from(entry.name));
+    }
+  } finally {
+    handle.closeSync();
+  }
+  return names;
 }

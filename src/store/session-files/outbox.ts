@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, lstatSync, opendirSync, readSync, type BigIntStats, type Stats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readSync, type BigIntStats, type Stats } from 'node:fs';
 import { attachmentNameProblem } from '../../protocol/attachments.js';
 import { OUTBOX_FOLDER } from '../../protocol/workspace.js';
 import type { AttachmentChunk, ReplyAttachments } from '../../ports/session-files.js';
-import { HeldFolder } from './held-folder.js';
+import { HeldFolder, namesIn } from './held-folder.js';
 import { checkFolders, kindOf } from './inspect-file.js';
 import type { FilesSettings } from './open-database.js';
 import type { SessionPaths } from './session-paths.js';
@@ -65,7 +65,7 @@ function refusal(name: string, why: string): ReplyAttachments {
 }
 
 function listFolder(folder: HeldFolder, limits: AttachmentLimits): ReplyAttachments | undefined {
-  const names = readNames(folder);
+  const names = namesIn(folder, NAMES_READ).sort((a, b) => a.compare(b));
   if (names.length === 0) return undefined;
   const attachments: ReplyAttachments['attachments'][number][] = [];
   const refused: ReplyAttachments['refused'][number][] = [];
@@ -81,20 +81,6 @@ function listFolder(folder: HeldFolder, limits: AttachmentLimits): ReplyAttachme
   const over = names.length - limits.max;
   if (over > 0) refused.push({ name: '', why: `${over} more, the most is ${limits.max} (ATTACHMENTS_MAX)` });
   return { attachments, refused };
-}
-
-function readNames(folder: HeldFolder): readonly Buffer[] {
-  // `encoding: 'buffer'` is missing in the types of what opendir gives.
-  const handle = opendirSync(folder.own, { encoding: 'buffer' as BufferEncoding });
-  const names: Buffer[] = [];
-  try {
-    for (let entry = handle.readSync(); entry !== null && names.length < NAMES_READ; entry = handle.readSync()) {
-      names.push(Buffer.from(entry.name));
-    }
-  } finally {
-    handle.closeSync();
-  }
-  return names.sort((a, b) => a.compare(b));
 }
 
 /** Why something is not handed out. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { opendirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { codeOf } from './finding.js';
-import type { HeldFolder } from './held-folder.js';
+import { namesIn, type HeldFolder } from './held-folder.js';
 
 const NAMES_READ = 1_000;
 
@@ -35,7 +35,7 @@ export function removeTree(parent: HeldFolder, name: string): boolean {
  * somebody goes on adding is removed until the deadline of the call.
  */
 function empty(top: HeldFolder): void {
-  for (let names = someOf(top); names.length > 0; names = someOf(top)) {
+  for (let names = namesIn(top, NAMES_READ); names.length > 0; names = namesIn(top, NAMES_READ)) {
     for (const name of names) if (!removeLeaf(top, name)) bringUp(top, name);
   }
 }
@@ -45,7 +45,7 @@ function bringUp(top: HeldFolder, name: Buffer): void {
   const inner = top.folder(name);
   if (inner === undefined) return;
   try {
-    for (let names = someOf(inner); names.length > 0; names = someOf(inner)) {
+    for (let names = namesIn(inner, NAMES_READ); names.length > 0; names = namesIn(inner, NAMES_READ)) {
       for (const deep of names) {
         if (removeLeaf(inner, deep)) continue;
         const up = top.path(`.${randomUUID()}`);
@@ -74,20 +74,6 @@ function removeLeaf(folder: HeldFolder, name: Buffer): boolean {
     if (['ENOTEMPTY', 'EEXIST', 'EISDIR', 'EPERM', 'ENOTDIR'].includes(code) && isFolder) return false;
     throw error;
   }
-}
-
-function someOf(folder: HeldFolder): readonly Buffer[] {
-  // `encoding: 'buffer'` is missing in the types of what opendir gives.
-  const handle = opendirSync(folder.own, { encoding: 'buffer' as BufferEncoding });
-  const names: Buffer[] = [];
-  try {
-    for (let entry = handle.readSync(); entry !== null && names.length < NAMES_READ; entry = handle.readSync()) {
-      names.push(Buffer.from(entry.name));
-    }
-  } finally {
-    handle.closeSync();
-  }
-  return names;
 }
 
 function gone(work: () => void): void {
