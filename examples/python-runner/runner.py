@@ -17,16 +17,18 @@ import time
 import uuid
 
 FIELDS = "id seq kind timestamp content tries attempt trigger on_wake platform_id channel_type thread_id".split()
-LOOK = f"""SELECT {', '.join(FIELDS)} FROM messages_in
+COLUMNS = ", ".join(f"ifnull({field}, 0)" if field in ("tries", "attempt") else field for field in FIELDS)
+LOOK = f"""SELECT {COLUMNS} FROM messages_in
   WHERE status = 'pending' AND ifnull(julianday(process_after), 0) <= julianday('now')
   ORDER BY coalesce(julianday(process_after), julianday(timestamp)), seq"""
-OURS = "message_id = :id AND status = 'processing' AND incarnation = :epoch AND attempt IS :attempt"
+OURS = "message_id = :id AND status = 'processing' AND incarnation = :epoch AND attempt = :attempt"
 TABLES = {  # and their columns that may be missing
     "messages_out": [],
     "session_state": [],
     "processing_ack": ["attempt INTEGER", "incarnation INTEGER", "error TEXT", "error_class TEXT", "retry_at TEXT"],
     "container_state": ["incarnation INTEGER", "heartbeat_interval_ms INTEGER", "progress_at TEXT"],
 }
+CLASSES = ("retryable", "rate_limited", "fatal", "context_overflow", "resume_invalid")
 stops = []  # when TERM came
 programs = []  # the one that runs now
 wake = {}  # what the first look found with on_wake
@@ -42,21 +44,31 @@ class Failure(Exception):
 
 def echo(message, context):
     """A provider: returns the answer's text, or None for no answer. An exception fails the turn."""
-    return content_of(message)["text"]
+    return text_of(message)
+
+
+def text_of(message):
+    content = content_of(message)
+    text = content.get("text") if isinstance(content, dict) else None
+    return text if isinstance(text, str) else message["content"]
 
 
 def content_of(message):
-    with contextlib.suppress(ValueError, RecursionError):
-        content = json.loads(message["content"])
-        if isinstance(content, dict) and isinstance(content.get("text"), str):
-            return content
-    return {"text": message["content"]}
+    """Parsed, with the absolute paths of attachments; what is no JSON is a string."""
+    content = message["content"]
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        content = json.loads(content)
+        for file in content["attachments"]:
+            file["path"] = str(inbound.parent / file["path"])
+    return content
 
 
 def command(message, context):
     """Section 10. Files instead of pipes: nobody waits for a child of the program's that keeps them open."""
     messages = [dict(m, content=content_of(m), trigger=bool(m["trigger"])) for m in context + [message]]
-    document = {"protocol": 1, "session": env["SESSION"], "incarnation": epoch, "resume": None, "messages": messages}
+    for m in messages:
+        del m["on_wake"]
+    document = {"protocol": 1, "session": session, "incarnation": epoch, "resume": None, "messages": messages}
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(json.dumps(document).encode())
         stdin.seek(0)
@@ -69,10 +81,12 @@ def command(message, context):
         text, complaint = (file.read().decode(errors="replace") for file in (stdout, stderr))
     text = text.rstrip("\r\n")
     if code != 0:
-        said = failure_line(complaint)
-        usual = "fatal" if 64 <= code <= 78 and code != 75 else "retryable"
+        said = what_it_says(complaint)
+        error_class = "fatal" if 64 <= code <= 78 and code != 75 else "retryable"
+        if said.get("error_class") in CLASSES:
+            error_class = said["error_class"]
         error = said.get("error") or complaint[-8000:] or f"{argv[0]} ended with {code}"
-        raise Failure(error, said.get("error_class", usual), said.get("retry_at"))
+        raise Failure(error, error_class, said.get("retry_at"))
     if stops and not text:
         raise Failure("told to stop", "retryable")
     return text or None
@@ -96,12 +110,13 @@ def signal_programs(number):
             os.killpg(program.pid, number)
 
 
-def failure_line(stderr):
-    for line in reversed(stderr.split("\n")):
+def what_it_says(stderr):
+    said = {}
+    for line in stderr.split("\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
-            said = dict(json.loads(line)["nightporter"])
-            return {name: value for name, value in said.items() if isinstance(value, str)}
-    return {}
+            words = dict(json.loads(line)["nightporter"])
+            said.update((name, value) for name, value in words.items() if isinstance(value, str))
+    return said
 
 
 PROVIDERS = {"echo": echo, "command": command}
@@ -153,9 +168,19 @@ def prepare():  # S2, S3, H3
     return True
 
 
+def look():
+    """What is pending and due; None: no news, whatever the reason (I2)."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{inbound.as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            return [dict(zip(FIELDS, row)) for row in db.execute(LOOK)]
+    except sqlite3.DatabaseError:
+        return None
+
+
 def claim():
-    with contextlib.closing(sqlite3.connect(f"{inbound.as_uri()}?mode=ro", uri=True, timeout=0)) as db:
-        found = [dict(zip(FIELDS, row)) for row in db.execute(LOOK)]
+    found = look()
+    if found is None:
+        return None
     first = wake.setdefault("first", {m["id"] for m in found if m["on_wake"]})  # C8
     acks = dict(out.execute("SELECT message_id, attempt FROM processing_ack"))
     free = [m for m in found if (m["id"] in first or not m["on_wake"])
@@ -209,12 +234,12 @@ def ours(turn):
     return [dict(m, epoch=epoch) for m in turn]
 
 
-env = {name[12:]: value for name, value in os.environ.items() if name.startswith("NIGHTPORTER_")}
+env = {name[12:]: value for name, value in os.environ.items() if name.startswith("NIGHTPORTER_") and value}
 try:
-    if env["PROTOCOL"] != "1" or not env["SESSION"]:
+    session, provider = env["SESSION"], PROVIDERS[env.get("PROVIDER", "echo")]
+    argv = json.loads(env["COMMAND"]) if provider is command else ["none"]
+    if env["PROTOCOL"] != "1" or not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
         sys.exit(64)
-    provider = PROVIDERS[env.get("PROVIDER", "echo")]
-    argv = json.loads(env["COMMAND"]) if provider is command else []
     workspace, inbound = (pathlib.Path(env[name]).absolute() for name in ("WORKSPACE", "INBOUND"))
     epoch, beat_ms = int(env["EPOCH"]), int(env.get("HEARTBEAT_MS", 10000))
     idle, grace = int(env.get("IDLE_MS", 300000)) / 1000, int(env.get("STOP_GRACE_MS", 10000)) / 1000
@@ -225,8 +250,11 @@ if not (workspace / "outbound.db").is_file():
 out = sqlite3.connect(f"{(workspace / 'outbound.db').as_uri()}?mode=rw", uri=True, timeout=0.25, isolation_level=None)
 signal.signal(signal.SIGTERM, on_term)
 threading.Thread(target=beat, daemon=True).start()
-while not stops and not transaction(prepare):
-    time.sleep(0.1)
+try:
+    while not stops and not transaction(prepare):
+        time.sleep(0.1)
+except sqlite3.DatabaseError:
+    sys.exit(66)
 since = time.monotonic()
 while not stops and time.monotonic() - since < idle:
     turn = transaction(claim)
