@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './vitest.sequencer.js';
 
 const shared = {
   environment: 'node' as const,
@@ -15,18 +16,15 @@ const retry = process.env['CI'] === 'true' ? 1 : 0;
 
 /** Real daemons and engines, but no deadline measured in real time: these may run beside others. */
 const unhurried = [
-  'runner-conformance',
-  'foreign-runner',
-  'doctor',
-  'attachments',
-  'shown-dead',
-  'docker-runtime-*',
+  ...['runner-conformance', 'foreign-runner', 'doctor', 'attachments', 'docker-runtime-*'],
+  ...['shown-dead', 'shown-held', 'shown-odd-input', 'shown-owners', 'shown-restarts'],
 ].map((name) => `test/e2e/${name}.test.ts`);
 /** Much of a test's time is spent waiting for processes. */
-const SHARED_WORKERS = 3;
+const SHARED_WORKERS = 4;
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
