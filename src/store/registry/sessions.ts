@@ -246,7 +246,7 @@ function fillsSomething(known: SessionRecord, session: NewSession): boolean {
 }
 
 /**
- * What is still in the spool needs no due time: `dueSessions` counts it by itself, and `unspool` lowers the due time
+ * What is still in the spool needs no due time: `eachDue` counts it by itself, and `unspool` lowers the due time
  * when it leaves the spool. Every other lowering changes the due mark.
  */
 function nextDueAfterLook(known: SessionRecord, facts: LookFacts): number | null {
