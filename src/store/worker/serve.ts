@@ -32,7 +32,7 @@ function send(message: Answer): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
 
-function faultOf(error: unknown): Fault {
+export function faultOf(error: unknown): Fault {
   if (!(error instanceof Error)) return { message: String(error), code: undefined, path: undefined };
   const textOf = (name: 'code' | 'path'): string | undefined => {
     const value: unknown = name in error ? (error as Error & Record<string, unknown>)[name] : undefined;

@@ -1,0 +1,141 @@
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
+import { DiskFull, NightporterError } from '../../protocol/errors.js';
+import type { MessageChange } from '../../protocol/rows.js';
+import type { SeriesChange } from '../../ports/series.js';
+import type {
+  CorruptFile,
+  FilesOutcome,
+  Lane,
+  LookOptions,
+  MessageFiles,
+  NewMessage,
+  SessionFiles,
+  SettleStep,
+} from '../../ports/session-files.js';
+import type { Fault } from '../worker/messages.js';
+import type { OperationName, Operations } from './operations.js';
+
+export type Busy = Extract<FilesOutcome<unknown>, { readonly kind: 'busy' }>;
+export type SessionOperation = Exclude<OperationName, 'signatures'>;
+
+/** The port as operations on session files; who carries them out, and where, is a subclass's. */
+export abstract class OperatedSessionFiles implements SessionFiles {
+  /** Carries an operation out; a fault of the machine rejects (`faultError`). */
+  protected abstract ask<Name extends SessionOperation>(
+    session: SessionAddress,
+    operation: Name,
+    params: Parameters<Operations[Name]>,
+    lane?: Lane,
+  ): Promise<ReturnType<Operations[Name]> | Busy>;
+
+  /** Epoch milliseconds. */
+  protected abstract now(): number;
+
+  /** Staged attachments were gone when their message was delivered. */
+  protected abstract lost(session: SessionAddress, count: number): void;
+
+  abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
+
+  abstract close(): Promise<void>;
+
+  create(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>> {
+    return this.ask(session, 'create', [session]);
+  }
+
+  async deliver(
+    session: SessionAddress,
+    messages: readonly NewMessage[],
+  ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
+    const outcome = await this.ask(session, 'deliver', [session, messages]);
+    if (outcome.kind === 'ok' && outcome.lostFiles > 0) {
+      this.lost(session, outcome.lostFiles);
+    }
+    return outcome;
+  }
+
+  look(
+    session: SessionAddress,
+    { nowMs, lane, containerGone, replays = [] }: LookOptions,
+  ): ReturnType<SessionFiles['look']> {
+    return this.ask(session, 'look', [session, nowMs, containerGone === true, replays], lane);
+  }
+
+  change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
+    return this.ask(session, 'change', [session, changes, this.now()]);
+  }
+
+  settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {
+    return this.ask(session, 'settle', [session, step]);
+  }
+
+  prepareStart(session: SessionAddress, { nowMs, lane }: LookOptions): ReturnType<SessionFiles['prepareStart']> {
+    return this.ask(session, 'prepareStart', [session, nowMs], lane);
+  }
+
+  replaceCorrupt(session: SessionAddress, file: CorruptFile): ReturnType<SessionFiles['replaceCorrupt']> {
+    return this.ask(session, 'replaceCorrupt', [session, file, this.now()]);
+  }
+
+  failed(
+    session: SessionAddress,
+    limit: number,
+    { purged }: { readonly purged: boolean } = { purged: false },
+  ): ReturnType<SessionFiles['failed']> {
+    return this.ask(session, 'failed', [session, limit, purged]);
+  }
+
+  message(session: SessionAddress, id: MessageId): ReturnType<SessionFiles['message']> {
+    return this.ask(session, 'message', [session, id]);
+  }
+
+  states(session: SessionAddress, ids: readonly MessageId[]): ReturnType<SessionFiles['states']> {
+    return this.ask(session, 'states', [session, ids]);
+  }
+
+  purge(session: SessionAddress, ids: readonly MessageId[], nowMs: number): ReturnType<SessionFiles['purge']> {
+    return this.ask(session, 'purge', [session, ids, nowMs]);
+  }
+
+  replies(session: SessionAddress, after: number, limit: number): ReturnType<SessionFiles['replies']> {
+    return this.ask(session, 'replies', [session, after, limit]);
+  }
+
+  series(session: SessionAddress, series: string | null): ReturnType<SessionFiles['series']> {
+    return this.ask(session, 'series', [session, series]);
+  }
+
+  occurrences(session: SessionAddress, series: string, limit: number): ReturnType<SessionFiles['occurrences']> {
+    return this.ask(session, 'occurrences', [session, series, limit]);
+  }
+
+  changeSeries(session: SessionAddress, change: SeriesChange): ReturnType<SessionFiles['changeSeries']> {
+    return this.ask(session, 'changeSeries', [session, change]);
+  }
+
+  readAttachment(
+    session: SessionAddress,
+    part: Parameters<SessionFiles['readAttachment']>[1],
+  ): ReturnType<SessionFiles['readAttachment']> {
+    return this.ask(session, 'readAttachment', [session, part]);
+  }
+
+  removeMessageFiles(session: SessionAddress, files: MessageFiles): ReturnType<SessionFiles['removeMessageFiles']> {
+    return this.ask(session, 'removeMessageFiles', [session, files]);
+  }
+
+  remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
+    return this.ask(session, 'remove', [session]);
+  }
+}
+
+const DISK_FULL = /^(ENOSPC|EDQUOT|SQLITE_FULL)/;
+
+/** An error of a child's as people see it. */
+export function faultError(fault: Fault, what: string): NightporterError {
+  const cause = Object.assign(new Error(fault.message), { code: fault.code });
+  const where = fault.path === undefined ? '' : ` (${fault.path})`;
+  if (fault.code !== undefined && DISK_FULL.test(fault.code)) {
+    return new DiskFull(`no space left for ${what}${where}: free some space; it is tried again`, { cause });
+  }
+  return new NightporterError('failed', `${what} failed${where}: ${fault.message}`, { cause });
+}
