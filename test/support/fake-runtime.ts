@@ -272,6 +272,7 @@ export class FakeRuntime implements Runtime {
       container: {
         id: `fake-${String(engine.ids)}` as ContainerId,
         name: spec.name,
+        install: spec.install,
         session: spec.session,
         epoch: spec.epoch,
         specHash: spec.specHash,
