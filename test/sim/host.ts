@@ -61,7 +61,7 @@ export class SimHost implements Owner, Mortal {
       clock,
       log,
       notices: createNotices(this.registry, clock, log),
-      settings: { ...roundsSettings(settings), watchIntervalMs: world.chance.pick([1_000, 3_000, 8_000]) },
+      settings: { ...roundsSettings(settings), watchIntervalMs: world.chance.pick([2_000, 5_000, 20_000]) },
       specs: specSource({
         dataDir,
         settings,
@@ -173,6 +173,7 @@ function carryOut<T>(
           };
         } else {
           const version = session === null ? null : world.version(session);
+          world.counts.set(`files ${operation}`, (world.counts.get(`files ${operation}`) ?? 0) + 1);
           const result = world.act(host, work);
           if (session !== null && !READS.has(operation)) {
             if (operation === 'remove') world.forget(session);

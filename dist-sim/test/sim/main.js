@@ -1,10 +1,12 @@
+import './shared-handles.js';
 import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { simulate } from './simulate.js';
+// Not before the handles are shared.
+const { simulate } = await import('./simulate.js');
 const LINES_SHOWN = 80;
 function count(text) {
     const value = Number(text);

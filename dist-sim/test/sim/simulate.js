@@ -1,3 +1,4 @@
+import { closeHandles } from './shared-handles.js';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -17,16 +18,16 @@ import { Truth } from './truth.js';
 import { HostGone, World } from './world.js';
 /** The clocks of Berlin change on these days, those of Lord Howe Island on the first Sundays of April and October. */
 const STARTS = ['2026-03-29T00:40:00Z', '2026-10-25T00:40:00Z', '2026-04-04T14:40:00Z', '2026-06-10T11:59:30Z'];
-const CHAOS_MS = [120_000, 600_000, 1_500_000];
+const CHAOS_MS = [60_000, 240_000, 600_000];
 /** How long everything that was accepted may take to end once all faults are over. */
 const DRAIN_MS = 30 * 3_600_000;
 const STEP_MS = 60_000;
 /** Nothing is due any more: containers have to be gone by then. */
-const IDLE_MS = 600_000;
+const IDLE_MS = 180_000;
 /** Thresholds in the proportions of the defaults, so that hours are minutes. */
 function settingsOf(chance, dataDir) {
     const flags = {
-        SWEEP_INTERVAL_MS: chance.pick([10_000, 30_000]),
+        SWEEP_INTERVAL_MS: chance.pick([15_000, 30_000]),
         STALE_THRESHOLD_MS: 90_000,
         CLAIM_STUCK_MS: 30_000,
         ABSOLUTE_CEILING_MS: 300_000,
@@ -56,6 +57,7 @@ export async function simulate({ seed, folder, isTraced = false }) {
     finally {
         letGo();
         watchCommits(null);
+        closeHandles();
         rmSync(folder, { recursive: true, force: true });
     }
 }
@@ -145,7 +147,7 @@ export class Simulation {
         await go(2 * STEP_MS);
         await step((api) => this.load.letGo(api));
         // Series go on for a while.
-        await go(20 * STEP_MS);
+        await go(8 * STEP_MS);
         const untilMs = timeline.monotonicMs + DRAIN_MS;
         this.load.sendLast();
         while (timeline.monotonicMs < untilMs && !isOver()) {
