@@ -35,7 +35,7 @@ export class SimContainer implements Owner {
   readonly epoch: Epoch;
   readonly isForeign: boolean;
   readonly startedMonotonicMs: number;
-  readonly startedWallMs: number;
+  startedWallMs: number;
   isDead = false;
   frozenUntilMs = 0;
   hasClaimed = false;
@@ -108,6 +108,16 @@ export class SimContainer implements Owner {
       this.#beat();
       this.#poll();
     });
+  }
+
+  /** Nothing of it can have been later than a clock that was set back says: ages count from then on. */
+  clockSet(wallMs: number): void {
+    this.beatWallMs = Math.min(this.beatWallMs, wallMs);
+    this.startedWallMs = Math.min(this.startedWallMs, wallMs);
+    if (this.tool !== null) this.tool = { ...this.tool, sinceWallMs: Math.min(this.tool.sinceWallMs, wallMs) };
+    for (const [id, claim] of this.claims) {
+      this.claims.set(id, { ...claim, atWallMs: Math.min(claim.atWallMs, wallMs) });
+    }
   }
 
   // --- its ends

@@ -38,6 +38,9 @@ export class SimEngine {
     this.runtime = new FakeRuntime({ install, clock, program: (spec) => this.#appear(spec) });
     this.#other = this.runtime.ofInstall('other-install' as InstallId);
     truth.watchEngine(this);
+    world.onClockJump((wallMs) => {
+      for (const one of this.live()) one.clockSet(wallMs);
+    });
   }
 
   /** Nothing ends the session's container from outside. */

@@ -65,6 +65,7 @@ export class World {
   readonly #versions = new Map<SessionAddress, number>();
   #acting: Mortal | null = null;
   #clockJumps = 0;
+  readonly #clockWatchers: ((wallMs: number) => void)[] = [];
 
   constructor(options: WorldOptions) {
     this.seed = options.seed;
@@ -102,10 +103,16 @@ export class World {
     return this.#clockJumps;
   }
 
+  /** Told the wall clock after every jump. */
+  onClockJump(heard: (wallMs: number) => void): void {
+    this.#clockWatchers.push(heard);
+  }
+
   jumpClock(byMs: number): void {
     this.#clockJumps += 1;
     this.note('clock jumps', () => `${String(byMs)} ms`);
     this.timeline.jump(byMs);
+    for (const heard of this.#clockWatchers) heard(this.timeline.wallMs);
   }
 
   // --- files

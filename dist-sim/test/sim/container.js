@@ -87,6 +87,16 @@ export class SimContainer {
             this.#poll();
         });
     }
+    /** Nothing of it can have been later than a clock that was set back says: ages count from then on. */
+    clockSet(wallMs) {
+        this.beatWallMs = Math.min(this.beatWallMs, wallMs);
+        this.startedWallMs = Math.min(this.startedWallMs, wallMs);
+        if (this.tool !== null)
+            this.tool = { ...this.tool, sinceWallMs: Math.min(this.tool.sinceWallMs, wallMs) };
+        for (const [id, claim] of this.claims) {
+            this.claims.set(id, { ...claim, atWallMs: Math.min(claim.atWallMs, wallMs) });
+        }
+    }
     // --- its ends
     /** It ends by itself. */
     exit(exit) {

@@ -23,6 +23,10 @@ export class SimEngine {
         this.runtime = new FakeRuntime({ install, clock, program: (spec) => this.#appear(spec) });
         this.#other = this.runtime.ofInstall('other-install');
         truth.watchEngine(this);
+        world.onClockJump((wallMs) => {
+            for (const one of this.live())
+                one.clockSet(wallMs);
+        });
     }
     /** Nothing ends the session's container from outside. */
     unstoppable(session, is) {

@@ -36,6 +36,7 @@ export class World {
     #versions = new Map();
     #acting = null;
     #clockJumps = 0;
+    #clockWatchers = [];
     constructor(options) {
         this.seed = options.seed;
         this.dataDir = options.dataDir;
@@ -68,10 +69,16 @@ export class World {
     get clockJumps() {
         return this.#clockJumps;
     }
+    /** Told the wall clock after every jump. */
+    onClockJump(heard) {
+        this.#clockWatchers.push(heard);
+    }
     jumpClock(byMs) {
         this.#clockJumps += 1;
         this.note('clock jumps', () => `${String(byMs)} ms`);
         this.timeline.jump(byMs);
+        for (const heard of this.#clockWatchers)
+            heard(this.timeline.wallMs);
     }
     // --- files
     paths(session) {
