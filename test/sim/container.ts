@@ -311,8 +311,8 @@ export class SimContainer implements Owner {
 
   #useTool(messages: readonly Message[]): void {
     const { chance, timeline } = this.#world;
-    const timeoutMs = chance.pick([30_000, 120_000, 1e12, -5]);
-    const lastsMs = chance.pick([chance.int(1_000, 20_000), chance.int(20_000, 400_000), null]);
+    const timeoutMs = chance.pick([30_000, 120_000, 1e12, 1e12, -5]);
+    const lastsMs = chance.pick([chance.int(1_000, 20_000), chance.int(20_000, 400_000), null, null]);
     const startedAtMs = timeline.wallMs;
     const isDeclared = this.#write(() => {
       if (this.isForeign) this.#foreign.tool({ name: 'Bash', timeoutMs, startedAtMs }, startedAtMs);

@@ -12,6 +12,7 @@ import { openRegistry } from '../../src/store/registry/open-registry.js';
 import { StagingFolder } from '../../src/store/staging.js';
 import { InProcessSessionFiles } from '../support/in-process-files.js';
 import type { FilesCall } from '../support/in-process-files.js';
+import { LookCache } from './look-cache.js';
 import type { SimEngine } from './engine.js';
 import { SimRuntime } from './runtime.js';
 import type { Owner } from './timeline.js';
@@ -131,10 +132,11 @@ class SimFiles extends InProcessSessionFiles {
   readonly #host: SimHost;
 
   constructor(world: World, host: SimHost, truth: Truth) {
+    const looks = new LookCache(world);
     super({
       dataDir: world.dataDir,
       now: () => world.timeline.wallMs,
-      around: (call, work) => carryOut(world, host, truth, call, work),
+      around: (call, work) => carryOut(world, looks, host, truth, call, work),
     });
     this.#world = world;
     this.#host = host;
@@ -152,6 +154,7 @@ class SimFiles extends InProcessSessionFiles {
 
 function carryOut<T>(
   world: World,
+  looks: LookCache,
   host: SimHost,
   truth: Truth,
   call: FilesCall,
@@ -174,7 +177,7 @@ function carryOut<T>(
         } else {
           const version = session === null ? null : world.version(session);
           world.counts.set(`files ${operation}`, (world.counts.get(`files ${operation}`) ?? 0) + 1);
-          const result = world.act(host, work);
+          const result = world.act(host, () => (operation === 'look' ? looks.read(call, work) : work()));
           if (session !== null && !READS.has(operation)) {
             if (operation === 'remove') world.forget(session);
             else world.touch(session);

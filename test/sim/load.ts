@@ -59,10 +59,12 @@ export class Load {
     }
   }
 
-  /** One more for each session: what wakes nobody by itself is taken along. */
+  /** One more for each session where something waits: what wakes nobody by itself is taken along. */
   sendLast(): void {
-    for (const session of this.sessions)
-      this.#send({ session, text: 'the last one', id: `last-${session.replace('/', '-')}` }, null);
+    for (const session of new Set(this.#truth.unfinished().map((message) => message.session))) {
+      this.#ids += 1;
+      this.#send({ session, text: 'one of the last', id: `last${String(this.#ids)}` }, null);
+    }
   }
 
   async cancelAll(api: DeskApi): Promise<void> {
@@ -150,7 +152,7 @@ export class Load {
       reopen: 1,
       release: 1,
       sweep: 1,
-      series: serieses.length === 0 ? 0 : 5,
+      series: serieses.length === 0 ? 0 : 10,
     });
     this.#world.note('operator', () => `${what} ${session}`);
     if (what === 'retry') this.#retry(api, session).catch(ignore);

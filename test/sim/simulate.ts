@@ -42,7 +42,7 @@ const STARTS = ['2026-03-29T00:40:00Z', '2026-10-25T00:40:00Z', '2026-04-04T14:4
 const CHAOS_MS = [60_000, 240_000, 600_000];
 /** How long everything that was accepted may take to end once all faults are over. */
 const DRAIN_MS = 30 * 3_600_000;
-const STEP_MS = 60_000;
+const STEP_MS = 30_000;
 /** Nothing is due any more: containers have to be gone by then. */
 const IDLE_MS = 180_000;
 
@@ -173,16 +173,19 @@ export class Simulation {
       if (this.host !== null) work(this.host.api).catch(() => undefined);
       await go(STEP_MS);
     };
-    await go(2 * STEP_MS);
+    await go(STEP_MS);
     await step((api) => this.load.letGo(api));
     // Series go on for a while.
-    await go(8 * STEP_MS);
+    if (this.truth.serieses.size > 0) await go(8 * STEP_MS);
     const untilMs = timeline.monotonicMs + DRAIN_MS;
-    this.load.sendLast();
-    while (timeline.monotonicMs < untilMs && !isOver()) {
+    for (let rounds = 0; timeline.monotonicMs < untilMs && !isOver();) {
       await step((api) => this.load.letGo(api));
       await step((api) => this.load.cancelAll(api));
-      if (this.truth.unfinished().length > 0) continue;
+      if (this.truth.unfinished().length > 0) {
+        rounds += 1;
+        if (rounds % 10 === 1) this.load.sendLast();
+        continue;
+      }
       await go(IDLE_MS);
       return;
     }

@@ -24,6 +24,9 @@ export function readRows(truth, session) {
         return null;
     const db = new Database(path, { readonly: true });
     try {
+        // A host that was killed while it made the file left it without tables.
+        if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'messages_in'").get() === undefined)
+            return null;
         return db
             .prepare('SELECT id, seq, status, tries, error, error_class, series_id, recurrence, occurrence FROM messages_in ORDER BY seq')
             .all();

@@ -44,7 +44,7 @@ export function drawHabits(chance) {
         faultEveryMs: isCalm ? 0 : chance.pick([8_000, 20_000, 60_000]),
         faults,
         turns: { ...turns, completes: chance.pick([0.3, 1, 3]) },
-        foreign: chance.pick([0, 0, 0, 0.5, 1]),
+        foreign: chance.pick([0, 0, 0.5, 1]),
         diesAtStart: chance.is(0.3) ? chance.pick([0.3, 0.7, 1]) : 0,
         runsOutOfMemory: share(0.1),
         neverClaims: share(0.2),
@@ -53,9 +53,9 @@ export function drawHabits(chance) {
         engineSlow: share(0.4),
         engineLoses: share(0.1),
         listIsUnfiltered: chance.is(0.5),
-        serieses: chance.pick([0, 0, 1, 2]),
+        serieses: chance.pick([0, 1, 2]),
         messages: chance.int(3, 20),
-        operations: chance.pick([0, 0, 4, 12]),
+        operations: chance.pick([0, 5, 15]),
     };
 }
 /** Everything behaves. */

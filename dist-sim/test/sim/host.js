@@ -7,6 +7,7 @@ import { PorterRounds } from '../../src/rounds/rounds.js';
 import { openRegistry } from '../../src/store/registry/open-registry.js';
 import { StagingFolder } from '../../src/store/staging.js';
 import { InProcessSessionFiles } from '../support/in-process-files.js';
+import { LookCache } from './look-cache.js';
 import { SimRuntime } from './runtime.js';
 import { HostGone } from './world.js';
 const READS = new Set([
@@ -116,10 +117,11 @@ class SimFiles extends InProcessSessionFiles {
     #world;
     #host;
     constructor(world, host, truth) {
+        const looks = new LookCache(world);
         super({
             dataDir: world.dataDir,
             now: () => world.timeline.wallMs,
-            around: (call, work) => carryOut(world, host, truth, call, work),
+            around: (call, work) => carryOut(world, looks, host, truth, call, work),
         });
         this.#world = world;
         this.#host = host;
@@ -133,7 +135,7 @@ class SimFiles extends InProcessSessionFiles {
         });
     }
 }
-function carryOut(world, host, truth, call, work) {
+function carryOut(world, looks, host, truth, call, work) {
     const { timeline, chance } = world;
     const { session, operation } = call;
     const isSlow = world.areFilesSlow && chance.is(0.2);
@@ -152,7 +154,7 @@ function carryOut(world, host, truth, call, work) {
                 else {
                     const version = session === null ? null : world.version(session);
                     world.counts.set(`files ${operation}`, (world.counts.get(`files ${operation}`) ?? 0) + 1);
-                    const result = world.act(host, work);
+                    const result = world.act(host, () => (operation === 'look' ? looks.read(call, work) : work()));
                     if (session !== null && !READS.has(operation)) {
                         if (operation === 'remove')
                             world.forget(session);

@@ -50,10 +50,12 @@ export class Load {
             await this.#changeSeries(api, series, 'resume', 'goes_on').catch(ignore);
         }
     }
-    /** One more for each session: what wakes nobody by itself is taken along. */
+    /** One more for each session where something waits: what wakes nobody by itself is taken along. */
     sendLast() {
-        for (const session of this.sessions)
-            this.#send({ session, text: 'the last one', id: `last-${session.replace('/', '-')}` }, null);
+        for (const session of new Set(this.#truth.unfinished().map((message) => message.session))) {
+            this.#ids += 1;
+            this.#send({ session, text: 'one of the last', id: `last${String(this.#ids)}` }, null);
+        }
     }
     async cancelAll(api) {
         for (const series of this.#truth.serieses.values()) {
@@ -133,7 +135,7 @@ export class Load {
             reopen: 1,
             release: 1,
             sweep: 1,
-            series: serieses.length === 0 ? 0 : 5,
+            series: serieses.length === 0 ? 0 : 10,
         });
         this.#world.note('operator', () => `${what} ${session}`);
         if (what === 'retry')

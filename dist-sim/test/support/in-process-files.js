@@ -23,14 +23,14 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
         this.#around = around ?? (async (_call, work) => work());
     }
     async signatures(sessions) {
-        const found = await this.#around({ operation: 'signatures', session: null }, () => carryOut('reading the signatures of session files', () => this.#operations.signatures(sessions)));
+        const found = await this.#around({ operation: 'signatures', session: null, params: [sessions] }, () => carryOut('reading the signatures of session files', () => this.#operations.signatures(sessions)));
         return 'kind' in found ? sessions.map(() => null) : found;
     }
     close() {
         return Promise.resolve();
     }
     ask(session, operation, params) {
-        return this.#around({ operation, session }, () => carryOut(`${operation} ${session}`, () => {
+        return this.#around({ operation, session, params }, () => carryOut(`${operation} ${session}`, () => {
             const carry = this.#operations[operation];
             return carry(...params);
         }));
