@@ -126,7 +126,7 @@ function guarded(registry: Registry, host: Mortal, world: World): Registry {
     return answers.get(key);
   };
   return new Proxy(registry, {
-    get(target, name: keyof Registry & string) {
+    get(target, name: keyof Registry) {
       const member: unknown = target[name];
       if (typeof member !== 'function') return member;
       const known = guards.get(name);

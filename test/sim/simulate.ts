@@ -44,7 +44,7 @@ const CHAOS_MS = [60_000, 240_000, 600_000];
 const DRAIN_MS = 8 * 3_600_000;
 const STEP_MS = 30_000;
 /** Steps after which what takes nobody along gets company. */
-const SENT_LAST = [1, 20, 100];
+const SENT_LAST = [1, 20, 100, 250, 400];
 /** Nothing is due any more: containers have to be gone by then. */
 const IDLE_MS = 180_000;
 
