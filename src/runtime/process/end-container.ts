@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, unlink, writeFile } from 'node:fs/promises';
+import { link, rm, writeFile } from 'node:fs/promises';
 import type { ContainerId, InstallId } from '../../ports/runtime.js';
 import { SHIM_FILE } from './container-files.js';
 import type { ShimRecord } from './container-files.js';
@@ -37,24 +37,27 @@ export async function until(
 
 /** Makes sure that no shim starts the runner any more; ends one that already did, or may have. */
 export async function voidStart(entry: IndexEntry): Promise<void> {
-  const record: ShimRecord = { kind: 'void' };
-  const temporary = `${entry.folder}/${SHIM_FILE}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(temporary, JSON.stringify(record), { flag: 'wx', mode: 0o600 });
-    try {
-      await link(temporary, `${entry.folder}/${SHIM_FILE}`);
-    } finally {
-      await unlink(temporary);
-    }
-  } catch (error) {
-    // Without its folder a shim cannot take the fence either.
-    if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOENT') throw error;
-  }
+  // A fence stays as it is once it is taken: then nothing is written, and a full disk is no hindrance.
+  if ((await readFence(entry.folder)) === undefined) await putVoidFence(entry.folder);
   const fence = await readFence(entry.folder);
   if (fence?.kind !== 'shim') return;
   const { shim } = fence;
   await signalProcess(shim, 'SIGKILL');
   await until(async () => !(await isAlive(shim)), KILL_CONFIRM_MS);
+}
+
+async function putVoidFence(folder: string): Promise<void> {
+  const record: ShimRecord = { kind: 'void' };
+  const temporary = `${folder}/${SHIM_FILE}.${randomBytes(6).toString('hex')}`;
+  try {
+    await writeFile(temporary, JSON.stringify(record), { flag: 'wx', mode: 0o600 });
+    await link(temporary, `${folder}/${SHIM_FILE}`);
+  } catch (error) {
+    // Without its folder a shim cannot take the fence either.
+    if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOENT') throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** Kills every process that carries the container's marker. False: some are still there. */

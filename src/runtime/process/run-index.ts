@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerId, InstallId } from '../../ports/runtime.js';
 import { errorCode, identityOf, parseRecord } from './json-record.js';
@@ -39,14 +39,14 @@ export class RunIndex {
   ): Promise<{ readonly kind: 'created' } | { readonly kind: 'taken'; readonly by: IndexEntry | undefined }> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const temporary = join(this.#folder, `.${entry.name}.${randomBytes(6).toString('hex')}`);
-    await writeFile(temporary, formatEntry(entry), { flag: 'wx', mode: 0o600 });
     try {
+      await writeFile(temporary, formatEntry(entry), { flag: 'wx', mode: 0o600 });
       await link(temporary, this.#path(entry.name));
       return { kind: 'created' };
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
     } finally {
-      await unlink(temporary);
+      await rm(temporary, { force: true });
     }
     const by = await this.#read(entry.name);
     // Torn by a power failure: no process of it can be left, the next start may have the name.
