@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Epoch, SessionAddress } from '../../../src/protocol/address.js';
-import type { ContainerSpec } from '../../../src/ports/runtime.js';
+import type { Container, ContainerSpec } from '../../../src/ports/runtime.js';
 import type { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { ProcessHarness } from '../../support/process-harness.js';
 import { canMount, fillDisk, smallDisk } from '../../support/small-disk.js';
@@ -30,6 +30,12 @@ describe.skipIf(!canMount())('process runtime on a full disk', () => {
     return { ...spec, hostDir };
   }
 
+  async function started(spec: ContainerSpec): Promise<Container> {
+    const result = await runtime.start(spec);
+    if (result.kind !== 'started') throw new Error(JSON.stringify(result));
+    return result.container;
+  }
+
   it('F35: leaves nothing of a start that did not fit, and starts when there is space', async () => {
     const spec = await specOf('sleep');
     mkdirSync(join(dataDir, 'run'));
@@ -40,13 +46,23 @@ describe.skipIf(!canMount())('process runtime on a full disk', () => {
     expect((await runtime.start(spec)).kind).toBe('started');
   });
 
+  it('F35: voids a start that no shim has taken yet, and frees its name', async () => {
+    const spec = await specOf('sleep');
+    const { id } = await started(spec);
+    await runtime.stop(id, 0);
+    for (const file of ['shim.json', 'runner.json', 'exit.json']) rmSync(join(spec.hostDir, 'run', id, file));
+    expect(await runtime.inspect(spec.name)).toMatchObject({ state: 'created' });
+    fillDisk(dataDir);
+    await runtime.remove(id);
+    expect(await runtime.inspect(spec.name)).toBeUndefined();
+  });
+
   it('F35: stops, harvests and removes what was started before: none of it needs space', async () => {
     const spec = await specOf('sleep');
-    const result = await runtime.start(spec);
-    if (result.kind !== 'started') throw new Error(JSON.stringify(result));
+    const container = await started(spec);
     fillDisk(dataDir);
-    expect(await runtime.stop(result.container.id, 0)).toEqual({ kind: 'gone' });
-    await runtime.harvest(result.container);
+    expect(await runtime.stop(container.id, 0)).toEqual({ kind: 'gone' });
+    await runtime.harvest(container);
     expect(await runtime.inspect(spec.name)).toBeUndefined();
   });
 });
