@@ -107,9 +107,15 @@ export class Faults {
   }
 
   #mustWait(kind) {
-    const { recoveries } = this.#parts;
-    const isFirstFill = kind === 'fillDisk' && recoveries.length === 0;
-    return this.#turns[TAKES[kind]]?.isTaken === true || (isFirstFill && this.#turns.daemon.isTaken);
+    const { daemon } = this.#turns;
+    return (
+      this.#turns[TAKES[kind]]?.isTaken === true || (kind === 'fillDisk' && this.#mustFillAlone() && daemon.isTaken)
+    );
+  }
+
+  /** Every other time nothing else befalls the daemon meanwhile: it has to recover by itself. */
+  #mustFillAlone() {
+    return 2 * this.#parts.recoveries.length <= (this.#log.counts()['disk full'] ?? 0);
   }
 
   #cards() {
@@ -182,9 +188,8 @@ export class Faults {
     });
   }
 
-  /** Where it can be so, half of the time with nothing else befalling the daemon: it has to recover by itself. */
   fillDisk(chances) {
-    const isAlone = !this.#turns.daemon.isTaken && (chances.isBelow(0.5) || this.#parts.recoveries.length === 0);
+    const isAlone = this.#mustFillAlone();
     return this.#turns.disk.pass(() => {
       const fill = () =>
         fillDisk(this.#parts, chances, {
