@@ -30,19 +30,10 @@ const DECK = {
   fillDisk: 3,
 };
 const ENGINE_DECK = { ...DECK, killEngine: 3 };
-/** Dealt before all others, the first first, so that short runs see one of each. */
-const OPENING = [
-  'killContainer',
-  'fillDisk',
-  'lockFile',
-  'killWorker',
-  'killEngine',
-  'pauseContainer',
-  'killDaemon',
-  'killParent',
-  'endDaemon',
-  'stopDaemon',
-];
+/** What every run has to see, however short it is and slow the machine. */
+const ESSENTIAL = ['killContainer', 'fillDisk', 'killEngine', 'killDaemon'];
+/** Dealt before all others, the first first. */
+const OPENING = [...ESSENTIAL, 'lockFile', 'killWorker', 'pauseContainer', 'killParent', 'endDaemon', 'stopDaemon'];
 /** Whom a fault takes to itself, so that nothing else of its kind happens meanwhile. */
 const TAKES = {
   killDaemon: 'daemon',
@@ -60,6 +51,7 @@ export class Faults {
   #chances;
   #log;
   #deck;
+  #essential;
   #stop = new AbortController();
   #running = [];
   #underWay = new Set();
@@ -71,7 +63,14 @@ export class Faults {
     this.#parts = parts;
     this.#chances = Chances.named(parts.seed, 'faults');
     this.#log = parts.log;
-    this.#deck = OPENING.filter((kind) => kind !== 'killEngine' || parts.engine !== undefined).reverse();
+    const isHere = (kind) => kind !== 'killEngine' || parts.engine !== undefined;
+    this.#deck = OPENING.filter(isHere).reverse();
+    this.#essential = new Set(ESSENTIAL.filter(isHere));
+  }
+
+  /** Whether what every run has to see has begun. */
+  get hasSeenAll() {
+    return this.#essential.size === 0;
   }
 
   start() {
@@ -90,6 +89,7 @@ export class Faults {
       await pauseUnless(this.#stop.signal, this.#chances.between(...EVERY_MS));
       const kind = this.#stop.signal.aborted ? undefined : this.#draw();
       if (kind === undefined) continue;
+      this.#essential.delete(kind);
       const fault = this[kind](new Chances(this.#chances.between(0, 2 ** 31)))
         .catch((error) => this.#parts.problems.add('a fault could not be made or undone', `${kind}: ${error.message}`))
         .finally(() => this.#underWay.delete(fault));

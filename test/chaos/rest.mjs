@@ -1,7 +1,7 @@
 import { until } from './waiting.mjs';
 
 const PAUSED_WITHIN_MS = 30_000;
-const QUIET_WITHIN_MS = 180_000;
+const QUIET_WITHIN_MS = 300_000;
 const SAME_WITHIN_MS = 5_000;
 const DRAINED_WITHIN_MS = 60_000;
 const GONE_WITHIN_MS = 15_000;

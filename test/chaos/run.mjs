@@ -16,6 +16,7 @@ import { pauseUnless, until } from './waiting.mjs';
 import { Watch } from './watch.mjs';
 
 const FIRST_ANSWER_WITHIN_MS = 120_000;
+const ALL_SEEN_WITHIN_MS = 120_000;
 const CONFIRMED_WITHIN_MS = 60_000;
 const SERIES = 4;
 
@@ -104,6 +105,7 @@ class Run {
     load.start();
     faults.start();
     await pauseUnless(interrupted, minutes * 60_000);
+    await until('all kinds of faults', ALL_SEEN_WITHIN_MS, () => interrupted.aborted || faults.hasSeenAll);
     await faults.stop();
     await load.stop(CONFIRMED_WITHIN_MS);
     this.#seconds.faults = secondsSince(began);
