@@ -15,6 +15,8 @@ function patch() {
     const statements = Object.getPrototypeOf(new Database(':memory:').prepare('SELECT 1'));
     const run = statements.run;
     statements.run = function (...values) {
+        if (watch !== null && /^\s*(INSERT|UPDATE|DELETE|COMMIT|ROLLBACK)/i.test(this.source))
+            watch.changed();
         const isCommit = watch !== null &&
             (this.source === 'COMMIT' || (!this.database.inTransaction && /^\s*(INSERT|UPDATE|DELETE)/i.test(this.source)));
         if (!isCommit)

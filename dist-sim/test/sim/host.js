@@ -95,9 +95,24 @@ export class SimHost {
         this.#real.close();
     }
 }
+/** Reads of the registry that are asked for over and over; the same until something is committed. */
+const REPEATED = ['findSession', 'guard', 'findIncarnation'];
 /** The registry of one life: gone with it, and in trouble when the disk is. */
 function guarded(registry, host, world) {
     const guards = new Map();
+    let answers = new Map();
+    let changes = -1;
+    const repeated = (name, values, ask) => {
+        if (host.isDead)
+            throw new HostGone('this host was killed');
+        if (changes !== world.changes)
+            answers = new Map();
+        changes = world.changes;
+        const key = `${name} ${values.join(' ')}`;
+        if (!answers.has(key))
+            answers.set(key, ask());
+        return answers.get(key);
+    };
     return new Proxy(registry, {
         get(target, name) {
             const member = target[name];
@@ -106,7 +121,10 @@ function guarded(registry, host, world) {
             const known = guards.get(name);
             if (known !== undefined)
                 return known;
-            const guard = (...values) => world.act(host, () => Reflect.apply(member, target, values));
+            const call = (...values) => Reflect.apply(member, target, values);
+            const guard = REPEATED.includes(name)
+                ? (...values) => repeated(name, values, () => call(...values))
+                : (...values) => world.act(host, () => call(...values));
             guards.set(name, guard);
             return guard;
         },

@@ -20,8 +20,10 @@ import { HostGone, World } from './world.js';
 const STARTS = ['2026-03-29T00:40:00Z', '2026-10-25T00:40:00Z', '2026-04-04T14:40:00Z', '2026-06-10T11:59:30Z'];
 const CHAOS_MS = [60_000, 240_000, 600_000];
 /** How long everything that was accepted may take to end once all faults are over. */
-const DRAIN_MS = 30 * 3_600_000;
+const DRAIN_MS = 8 * 3_600_000;
 const STEP_MS = 30_000;
+/** Steps after which what takes nobody along gets company. */
+const SENT_LAST = [1, 20, 100];
 /** Nothing is due any more: containers have to be gone by then. */
 const IDLE_MS = 180_000;
 /** Thresholds in the proportions of the defaults, so that hours are minutes. */
@@ -91,6 +93,9 @@ export class Simulation {
         const { world } = this;
         const { timeline, chance } = world;
         watchCommits({
+            changed: () => {
+                world.changes += 1;
+            },
             before: (file) => {
                 world.beforeCommit(file);
             },
@@ -155,7 +160,7 @@ export class Simulation {
             await step((api) => this.load.cancelAll(api));
             if (this.truth.unfinished().length > 0) {
                 rounds += 1;
-                if (rounds % 10 === 1)
+                if (SENT_LAST.includes(rounds))
                     this.load.sendLast();
                 continue;
             }
@@ -164,7 +169,10 @@ export class Simulation {
         }
         if (isOver())
             return;
-        const left = this.truth.unfinished().map(({ id, session }) => `${id} of ${session}`);
+        const left = this.truth
+            .unfinished()
+            .map(({ id, session }) => `${id} of ${session}`)
+            .slice(0, 5);
         this.world.violate(`all faults are over for ${String(DRAIN_MS / 3_600_000)} hours, and these have not ended: ${left.join(', ')}`);
     }
     #boot(delayMs) {

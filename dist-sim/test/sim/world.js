@@ -34,6 +34,8 @@ export class World {
     violation = null;
     #isTraced;
     #versions = new Map();
+    /** Grows with every change to a row of whichever database. */
+    changes = 0;
     #acting = null;
     #clockJumps = 0;
     #clockWatchers = [];
