@@ -164,7 +164,8 @@ function tellBusy(
     return;
   }
   if (one.busyTold || container.kind === 'running' || files.forMs <= porter.policy(record).lockedStopMs) return;
-  one.busyTold = porter.notices.raise(
+  one.busyTold = true;
+  porter.notices.raise(
     'file_busy',
     record.address,
     `the files of ${record.address} have been locked for ${String(Math.round(files.forMs / 1_000))} s although no container of it runs (${files.detail}): find out which program has them open; its messages wait`,
