@@ -108,7 +108,7 @@ describe('a claim that was left behind', () => {
   ] as const)('an end as %s costs no try and is due at once', (stopReason) => {
     const actions = settle({}, { tries: 5, processAfterMs: NOW - 1 }, { lastEnd: { stopReason } });
     expect(said(actions)).toEqual(['retry host_ended_turn', 'wake due']);
-    expect(actions[0]).toMatchObject({ dueAtMs: NOW, claim: { messageId: 'm1' } });
+    expect(actions[0]).toMatchObject({ by: 'settle', dueAtMs: NOW, claim: { messageId: 'm1' }, dropAck: false });
     expect(only(actions, 'retry')[0]?.change.set).toEqual({
       attempt: 1,
       processAfterMs: NOW,
@@ -236,6 +236,11 @@ describe('a host that was killed between counting a claim and deleting its row',
     const after = counted(row, { attempt: 2 });
     const later = { epoch: 8, lastEnd: { stopReason: null, ...end } };
     expect(said(settle(row, after, later))).toEqual(['retry unfinished_turn']);
+  });
+
+  test('a claim is counted where none of its message ever was, however old it is', () => {
+    const later = { lastEnd: { stopReason: null, startedAtMs: NOW } };
+    expect(said(settle(foreignRow, {}, later))).toEqual(['retry unfinished_turn']);
   });
 
   test('foreign runner: another claim before a later start was not counted', () => {
