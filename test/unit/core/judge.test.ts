@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Action } from '../../../src/core/action.js';
 import type { FilesFacts } from '../../../src/core/facts.js';
 import { noteLook } from '../../../src/core/memory.js';
 import type { RunningMemory } from '../../../src/core/memory.js';
@@ -34,13 +35,17 @@ interface Case {
   readonly memory?: RunningMemory;
 }
 
-function judge(
+function verdict(
   over: Partial<FilesFacts>,
   { container = running(), watchedForMs = HOUR, ...rest }: Case = {},
-): string[] {
+): readonly Action[] {
   const found = facts(over);
   const memory = rest.memory ?? watched(found, watchedForMs, container);
-  return said(planJudge(container, found, memory, { ...POLICY, ...rest.policy }, { ...CONTEXT, ...rest.context }));
+  return planJudge(container, found, memory, { ...POLICY, ...rest.policy }, { ...CONTEXT, ...rest.context });
+}
+
+function judge(over: Partial<FilesFacts>, rest: Case = {}): string[] {
+  return said(verdict(over, rest));
 }
 
 const silentSince = (ms: number) => ({ heartbeatMtimeMs: NOW - ms });
@@ -401,6 +406,40 @@ describe('F34: rounds in which stops for staleness wait', () => {
   test('other stops do not wait', () => {
     const context = { stalenessWaits: 'mass_stale' as const };
     expect(judge(stuck, { context, policy: { turnTimeoutMs: MINUTE } })).toEqual(['stop turn_timeout']);
+  });
+});
+
+describe('what an operator is told of a stop', () => {
+  const stuck = { ...silentSince(660_000), ...claimedFor(120_000) };
+  const alive = silentSince(SECOND);
+  const slow = { ...alive, containerState: state({ progressAtMs: NOW - 2_400_000 }) };
+  const inTime = { policy: { turnTimeoutMs: 20 * MINUTE } };
+
+  test.each<[string, string, Partial<FilesFacts>, Case]>([
+    ['stale_and_stuck', 'no heartbeat for 660000 ms, message m1 claimed 120000 ms ago', stuck, {}],
+    ['ceiling', 'no heartbeat for 1860000 ms', { ...silentSince(1_860_000), ...due(NOW) }, {}],
+    ['turn_timeout', 'message m1 claimed 1260000 ms ago', { ...alive, ...claimedFor(1_260_000) }, inTime],
+    ['no_progress', 'no progress on message m1 for 2400000 ms', { ...slow, ...claimedFor(HOUR) }, {}],
+    [
+      'not_claiming',
+      'alive, and a message is due and unclaimed for 301000 ms',
+      { ...alive, ...due(NOW - 301_000) },
+      {},
+    ],
+    ['idle', 'nothing to do for 302000 ms', alive, { watchedForMs: 302_000 }],
+  ])('for %s: %s', (reason, detail, over, rest) => {
+    expect(verdict(over, rest)).toEqual([{ kind: 'stop', reason, detail }]);
+  });
+
+  test('that has to wait: why, and what for', () => {
+    expect(verdict(stuck, { context: { stalenessWaits: 'mass_stale' } })).toEqual([
+      {
+        kind: 'wait',
+        reason: 'staleness_waits',
+        untilMs: null,
+        detail: 'mass_stale: stale_and_stuck: no heartbeat for 660000 ms, message m1 claimed 120000 ms ago',
+      },
+    ]);
   });
 });
 
