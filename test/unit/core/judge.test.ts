@@ -221,6 +221,7 @@ describe('the timeout that a tool declares', () => {
 
   test.each([
     ['declares none', tool(null, MINUTE)],
+    ['declares none and starts this very moment', tool(null, 0)],
     ['declares a negative one', tool(-1, MINUTE)],
     ['is not named', { ...tool(HOUR, MINUTE), currentTool: null }],
     ['started nobody knows when', { ...tool(HOUR, MINUTE), toolStartedAtMs: null, updatedAtMs: null }],
@@ -256,6 +257,11 @@ describe('the ceiling', () => {
     const work = due(NOW - SECOND);
     expect(judge({ ...silentSince(30 * MINUTE), ...work })).toEqual([]);
     expect(judge({ ...silentSince(30 * MINUTE + 1), ...work })).toEqual(['stop ceiling']);
+  });
+
+  test('is not raised by the timeout of a tool that does not run', () => {
+    const containerState = state({ toolDeclaredTimeoutMs: HOUR });
+    expect(judge({ ...silentSince(30 * MINUTE + 1), ...due(NOW), containerState })).toEqual(['stop ceiling']);
   });
 
   test('holds for a long tool as long as the tool may take', () => {
@@ -303,6 +309,13 @@ describe('a container that is alive and does not claim', () => {
     expect(judge(found, { memory })).toEqual([]);
   });
 
+  test('counts only what was seen due at the last look, and is due still', () => {
+    const worked = watched(facts({ ...alive, ...due(NOW - HOUR), ...claimedFor(HOUR) }), HOUR);
+    expect(judge({ ...alive, ...due(NOW - HOUR) }, { memory: worked })).toEqual([]);
+    const waited = watched(facts({ ...alive, ...due(NOW - HOUR) }), HOUR);
+    expect(judge(alive, { memory: waited })).toEqual([]);
+  });
+
   test('is left alone while it holds any claim, or is stale', () => {
     expect(judge({ ...alive, ...due(NOW - HOUR), ...claimedFor(HOUR) })).toEqual([]);
     expect(judge({ ...silentSince(11 * MINUTE), ...due(NOW - HOUR) })).toEqual([]);
@@ -345,6 +358,13 @@ describe('progress', () => {
     expect(judge({ ...claimedFor(HOUR), ...over }, { watchedForMs, ...rest })).toEqual([]);
   });
 
+  test('F34: counts anew where the clock was set back', () => {
+    const found = facts({ ...slow(MINUTE), ...claimedFor(HOUR) });
+    const before = noteLook(undefined, found, running(), NOW, MONOTONIC - HOUR);
+    const memory = noteLook(before, found, running(), NOW, MONOTONIC);
+    expect(judge(found, { memory })).toEqual([]);
+  });
+
   test('F15: progress of next year counts as of its first sighting', () => {
     expect(judge({ ...slow(-365 * DAY), ...claimedFor(HOUR) }, { watchedForMs: 30 * MINUTE + 1 })).toEqual([
       'stop no_progress',
@@ -364,6 +384,13 @@ describe('TURN_TIMEOUT_MS', () => {
   test('is off by default, and never counts sleep (F34)', () => {
     expect(judge({ ...alive, ...claimedFor(110 * MINUTE) })).toEqual([]);
     expect(judge({ ...alive, ...claimedFor(110 * MINUTE) }, { policy, watchedForMs: 20 * MINUTE })).toEqual([]);
+  });
+
+  test('F34: counts anew where the clock was set back', () => {
+    const found = facts({ ...alive, ...claimedFor(MINUTE) });
+    const before = noteLook(undefined, found, running(), NOW, MONOTONIC - HOUR);
+    const memory = noteLook(before, found, running(), NOW, MONOTONIC);
+    expect(judge(found, { policy, memory })).toEqual([]);
   });
 
   test('does not concern a container without a claim', () => {
@@ -388,6 +415,11 @@ describe('an idle container', () => {
     const memory = watched(facts(silentSince(SECOND)), HOUR);
     expect(judge({ ...silentSince(SECOND), ...claimedFor(SECOND) }, { memory })).toEqual([]);
     expect(judge({ ...silentSince(SECOND), ...due(NOW) }, { memory })).toEqual([]);
+  });
+
+  test('is not, where the last look found work', () => {
+    const memory = watched(facts({ ...silentSince(SECOND), ...due(NOW - HOUR) }), HOUR);
+    expect(judge(silentSince(SECOND), { memory })).toEqual([]);
   });
 });
 
@@ -429,6 +461,12 @@ describe('what an operator is told of a stop', () => {
     ['idle', 'nothing to do for 302000 ms', alive, { watchedForMs: 302_000 }],
   ])('for %s: %s', (reason, detail, over, rest) => {
     expect(verdict(over, rest)).toEqual([{ kind: 'stop', reason, detail }]);
+  });
+
+  test('the first of several messages that were claimed at once', () => {
+    const at = { atMs: NOW - 1_260_000 };
+    const claims = { acked: [acked(at), acked(at, { id: idOf('m2') })] };
+    expect(verdict({ ...alive, ...claims }, inTime)).toMatchObject([{ detail: 'message m1 claimed 1260000 ms ago' }]);
   });
 
   test('that has to wait: why, and what for', () => {

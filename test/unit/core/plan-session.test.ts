@@ -75,6 +75,14 @@ describe('L17: the third message in a row that fails by settling', () => {
     expect(said(plan(observe(spent, { guard })))).toEqual(['fail tries_spent', 'hold settled_failures', 'wait held']);
   });
 
+  test.each([
+    ['fails by its ack', { status: 'failed', errorClass: 'fatal' }, 'fail fatal'],
+    ['is tried again', {}, 'retry unfinished_turn'],
+  ] as const)('does not hold where it %s', (_, ackOver, expected) => {
+    const found = facts({ ...due(NOW - SECOND), acked: [acked(ackOver)] });
+    expect(said(plan(observe(found, { guard })))).toEqual([expected, 'wake due']);
+  });
+
   test('does not, where another one completed before it', () => {
     const completed = acked({ status: 'completed' }, { id: idOf('m0') });
     const found = { ...spent, acked: [completed, ...spent.acked] };
@@ -185,9 +193,9 @@ describe('files that cannot be read', () => {
   });
 
   test('F3: but not within the grace of its start', () => {
-    expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE }) })).toEqual([
-      'wait files_busy',
-    ]);
+    for (const startedAtMs of [NOW, NOW - MINUTE]) {
+      expect(with_(busy(45 * SECOND), { container: running({ startedAtMs }) })).toEqual(['wait files_busy']);
+    }
     expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE - 1 }) })).toEqual([
       'stop locked',
     ]);

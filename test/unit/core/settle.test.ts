@@ -116,6 +116,12 @@ describe('a claim that was left behind', () => {
     });
   });
 
+  test('beside what is given back the wake counts from what has been due longer', () => {
+    const found = facts({ acked: [acked()], ...due(NOW - 5) });
+    const actions = planSession(observe(found, { lastEnd: { stopReason: 'idle' } }), POLICY, CONTEXT);
+    expect(only(actions, 'wake')).toEqual([{ kind: 'wake', reason: 'due', dueSinceMs: NOW - 5 }]);
+  });
+
   test('what is given back wakes nobody where it is paused or context', () => {
     const over = { lastEnd: { stopReason: 'idle' } } as const;
     expect(said(settle({}, { trigger: false }, over))).toEqual(['retry host_ended_turn']);
