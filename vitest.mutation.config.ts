@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { ExamplesFirst } from './vitest.sequencer.js';
 
 /** What Stryker runs for every mutant of src/core: its unit tests alone, with the chances of property tests fixed. */
 export default defineConfig({
@@ -8,6 +9,7 @@ export default defineConfig({
     // Walks over every minute of many days take longer for one mutant than all other tests do: examples must kill it.
     exclude: [...configDefaults.exclude, 'test/unit/core/schedule/properties.test.ts'],
     setupFiles: ['test/support/fixed-chances.ts'],
-    testTimeout: 10_000,
+    sequence: { sequencer: ExamplesFirst },
+    testTimeout: 60_000,
   },
 });

@@ -23,3 +23,12 @@ export class LongestFirst extends BaseSequencer {
     return [...sorted].sort((a, b) => rank(a) - rank(b));
   }
 }
+
+/** Where the first failure ends the run: what tries many cases comes after the examples. */
+export class ExamplesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => (moduleId.endsWith('/properties.test.ts') ? 1 : 0);
+    const sorted = await super.sort(files);
+    return [...sorted].sort((a, b) => rank(a) - rank(b));
+  }
+}

@@ -92,6 +92,24 @@ describe('F5: two containers of one session', () => {
     expect(reconcile([two, one])).toEqual(['c2 remove duplicate', 'c1 adopt live_session']);
   });
 
+  test('a paused one competes: it may be resumed', () => {
+    const containers = [listed(), listed({ id: 'c2', epoch: 4, state: 'paused' })];
+    expect(reconcile(containers)).toEqual(['c1 remove older_epoch', 'c2 adopt live_session']);
+  });
+
+  test('those of other sessions do not compete, whatever their incarnations', () => {
+    const other = addressOf('demo/second');
+    const sessions = new Map(
+      [SESSION, other].map((session) => [
+        session,
+        { status: 'active', epoch: 3, specHash: 'now', inFlight: false } as const,
+      ]),
+    );
+    const containers = [listed({ id: 'c2' }), listed({ id: 'c1', session: other, epoch: 9 })];
+    const decided = planReconcile(containers, sessions, { orphans: 'adopt', owned: new Set() });
+    expect(decided.map(({ kind }) => kind)).toEqual(['adopt', 'adopt']);
+  });
+
   test('one that ended or never started does not compete', () => {
     const containers = [
       listed(),
