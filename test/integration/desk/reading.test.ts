@@ -6,7 +6,7 @@ import type { DeskApi } from '../../../src/desk/api.js';
 import type { RuntimeQuestions } from '../../../src/desk/desk.js';
 import { epochOf } from '../../../src/protocol/address.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
-import type { Container, ContainerId } from '../../../src/ports/runtime.js';
+import type { Container, ContainerId, InstallId } from '../../../src/ports/runtime.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
 import { ackSql, runSql } from '../../support/session-files-fixture.js';
@@ -137,6 +137,7 @@ describe('dead list', () => {
 const CONTAINER: Container = {
   id: 'c1' as ContainerId,
   name: 'np-x',
+  install: 'i' as InstallId,
   session: DEMO,
   epoch: epochOf(1),
   specHash: 'x',

@@ -11,6 +11,7 @@ const dist = (path) => import(`../../../../dist/src/${path}`);
 const { pino } = await import('pino');
 const { loadSettings } = await dist('config/load.js');
 const { policyFor } = await dist('config/policy.js');
+const { roundsSettings } = await dist('daemon/rounds-settings.js');
 const { specSource } = await dist('daemon/spec-source.js');
 const { createNotices } = await dist('observe/notices.js');
 const { PorterRounds } = await dist('rounds/rounds.js');
@@ -47,14 +48,7 @@ const rounds = new PorterRounds({
   clock,
   log,
   notices: createNotices(registry, clock, log),
-  settings: {
-    sweepIntervalMs: settings.sweepIntervalMs,
-    busyRetryMaxMs: settings.busyRetryMaxMs,
-    drainTimeoutMs: settings.drainTimeoutMs,
-    maxConcurrentContainers: settings.maxConcurrentContainers,
-    driftSlice: settings.gateSlice,
-    orphans: settings.orphans,
-  },
+  settings: roundsSettings(settings),
   specs: specSource({ dataDir, settings, registry, runtime: 'process', runnerVersion: '1', environment: {} }),
   policy: (record) => policyFor(settings, record.group, record.provider),
 });

@@ -1,0 +1,161 @@
+import { join } from 'node:path';
+import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
+import { NightporterError } from '../protocol/errors.js';
+import { RUNNER_ENV } from '../protocol/workspace.js';
+import { checkCombinations } from './combinations.js';
+import { isSettingName, readLayers } from './file.js';
+import { FACTS } from './kinds.js';
+import { nearest } from './nearest.js';
+const PREFIX = 'NIGHTPORTER_';
+const CONFIG_FILE = 'config.yaml';
+/** Variables that are no settings of this process, and yet known. */
+const OTHER_VARIABLES = [
+    'NIGHTPORTER_DATA_DIR',
+    'NIGHTPORTER_RESUME',
+    'NIGHTPORTER_REQUIRE_ENGINE',
+    'NIGHTPORTER_CONTAINER',
+    'NIGHTPORTER_TEST_ENGINE_DIR',
+    ...Object.values(RUNNER_ENV),
+];
+/** All that is wrong at once. */
+export class WrongSettings extends NightporterError {
+    problems;
+    warnings;
+    constructor(problems, warnings) {
+        super('usage', describe(problems));
+        this.problems = problems;
+        this.warnings = warnings;
+    }
+}
+/**
+ * Defaults, config file, environment, flags, in rising order. What a group sets for itself wins over all of them.
+ * @throws WrongSettings, with every problem at once and where it is.
+ */
+export function loadSettings(sources) {
+    const problems = [];
+    const warnings = [];
+    const file = readConfigFile(sources, problems);
+    const layers = [file.settings, fromEnvironment(sources.env, problems), fromFlags(sources.flags, problems)];
+    const read = (given) => readValues(given, problems, warnings);
+    const values = new Map(layers.flatMap((layer) => [...read(layer)]));
+    const everywhere = settingsOf(values);
+    const groups = new Map();
+    const scopes = [{ name: '', values, settings: everywhere }];
+    for (const [name, given] of file.groups) {
+        const own = new Map([...values, ...read(given)]);
+        const settings = settingsOf(own);
+        const withShared = { ...settings, environment: { ...everywhere.environment, ...settings.environment } };
+        groups.set(name, withShared);
+        scopes.push({ name, values: own, settings: withShared });
+    }
+    for (const { name, settings, values: given } of scopes) {
+        const broken = (setting) => given.get(setting)?.valid === false;
+        problems.push(...checkCombinations(settings, name, broken));
+    }
+    if (problems.length > 0)
+        throw new WrongSettings(problems, warnings);
+    return { ...everywhere, groups, warnings, sources: sourcesOf(layers, file.groups) };
+}
+function describe(problems) {
+    const lines = problems.map((problem) => `  ${problem}`);
+    return `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} with the settings:\n${lines.join('\n')}`;
+}
+function readConfigFile(sources, problems) {
+    const none = { settings: new Map(), groups: new Map() };
+    const path = sources.configPath ?? join(sources.dataDir, CONFIG_FILE);
+    let text;
+    try {
+        text = sources.readFile(path);
+    }
+    catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+        problems.push(`${path}: cannot be read (${code}); check who owns it and its mode`);
+        return none;
+    }
+    if (text !== undefined)
+        return readLayers(path, text, problems);
+    if (sources.configPath !== undefined)
+        problems.push(`${path}: there is no such file (--config)`);
+    return none;
+}
+function fromEnvironment(env, problems) {
+    const layer = new Map();
+    // Inside a container the names that a runner is given speak of its session, not of settings.
+    const inContainer = (env[RUNNER_ENV.epoch] ?? '') !== '';
+    const known = [...Object.keys(HOST_SETTINGS.shape), ...Object.keys(GROUP_SETTINGS.shape)].map((name) => PREFIX + name);
+    for (const [variable, value] of Object.entries(env)) {
+        if (!variable.startsWith(PREFIX) || value === undefined || value === '')
+            continue;
+        const name = variable.slice(PREFIX.length);
+        const isOther = OTHER_VARIABLES.includes(variable);
+        if (isSettingName(name) && !(isOther && inContainer)) {
+            layer.set(name, {
+                value,
+                subject: `environment variable ${variable}`,
+                source: { from: 'environment', place: variable },
+            });
+        }
+        else if (!isOther) {
+            const hint = nearest(variable, [...known, ...OTHER_VARIABLES]);
+            problems.push(`environment variable ${variable} is no setting; ${hint}`);
+        }
+    }
+    return layer;
+}
+function fromFlags(flags, problems) {
+    const layer = new Map();
+    for (const [name, value] of Object.entries(flags)) {
+        if (value === undefined)
+            continue;
+        const place = `--${name.toLowerCase().replaceAll('_', '-')}`;
+        if (isSettingName(name))
+            layer.set(name, { value, subject: `option ${place}`, source: { from: 'flag', place } });
+        else
+            problems.push(`option ${place} is no setting; ${nearest(name, Object.keys(SHAPE))}`);
+    }
+    return layer;
+}
+const SHAPE = { ...HOST_SETTINGS.shape, ...GROUP_SETTINGS.shape };
+function readValues(layer, problems, warnings) {
+    const values = new Map();
+    for (const [name, { value, subject }] of layer) {
+        const schema = SHAPE[name];
+        const facts = FACTS.get(schema);
+        const result = schema.safeParse(value);
+        values.set(name, { valid: result.success, value: result.success ? value : undefined });
+        if (result.success)
+            continue;
+        const found = facts?.secret === true ? '' : `; found ${shorten(value)}`;
+        const problem = `${subject} ${result.error.issues.map((issue) => issue.message).join(', ')}${found}`;
+        if (facts?.unit === 'days')
+            warnings.push(`${problem}; the default, ${facts.shown}, is used`);
+        else
+            problems.push(problem);
+    }
+    return values;
+}
+function shorten(value) {
+    const text = JSON.stringify(value);
+    if (text === undefined)
+        return typeof value;
+    return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+/** Every setting by its field's name; what is not given, or wrong, is at its default. */
+function settingsOf(values) {
+    const given = Object.fromEntries([...values].map(([name, { value }]) => [name, value]));
+    const parsed = { ...HOST_SETTINGS.parse(given), ...GROUP_SETTINGS.parse(given) };
+    const fields = Object.entries(parsed).map(([name, value]) => [fieldOf(name), value]);
+    return Object.fromEntries(fields);
+}
+function sourcesOf(layers, groups) {
+    const sources = new Map();
+    for (const layer of layers)
+        for (const [name, { source }] of layer)
+            sources.set(name, source);
+    for (const [group, layer] of groups) {
+        for (const [name, { source }] of layer)
+            sources.set(`groups.${group}.${name}`, source);
+    }
+    return sources;
+}
+//# sourceMappingURL=load.js.map

@@ -1,0 +1,122 @@
+import { guardAfterMessages } from '../guard.js';
+import { planHostStop } from './host-stop.js';
+import { planJudge } from './judge.js';
+import { planMissed, planRecurrence, turnsOf } from './recur.js';
+import { planReplay } from './replay.js';
+import { planSettle } from './settle.js';
+import { planSync } from './sync.js';
+import { planWake } from './wake.js';
+/** What to do about one session, in this order: sync, settle, stop, wake; `wait` actions say what is not done and why. */
+export function planSession(observation, policy, context) {
+    const { container, files } = observation;
+    if (observation.quarantined)
+        return planQuarantined(container);
+    switch (files.kind) {
+        case 'read':
+            return planRead(observation, files, policy, context);
+        case 'busy':
+            return planBusy(container, files, policy, context);
+        case 'hostile':
+            return [
+                { kind: 'quarantine', reason: 'hostile', file: files.file, detail: files.detail },
+                ...(container.kind === 'running' ? [stopHostile(`${files.file}: ${files.detail}`)] : []),
+            ];
+        case 'corrupt':
+            return planCorrupt(container, files);
+        case 'unread':
+            return [];
+    }
+}
+function planRead(observation, files, policy, context) {
+    const { container, blocked } = observation;
+    const { facts } = files;
+    const { nowMs } = context;
+    const noneRuns = container.kind === 'none' && !blocked;
+    const sync = planSync(facts, noneRuns, policy, nowMs);
+    const replay = planReplay(facts, noneRuns, nowMs);
+    const settled = noneRuns ? planSettle(withoutForgotten(facts, replay.actions), observation, policy, nowMs) : [];
+    const ends = [...sync.actions, ...settled];
+    const missed = noneRuns ? planMissed(facts, policy, nowMs) : [];
+    const turns = turnsOf(facts, files.memory, nowMs);
+    const messages = [...planRecurrence(ends, turns, policy, nowMs), ...missed, ...replay.actions];
+    const guard = guardAfter(observation.guard, messages, nowMs);
+    const isNewlyHeld = observation.guard.heldSinceMs === null && guard.heldSinceMs !== null;
+    return [
+        ...messages,
+        ...(isNewlyHeld ? [HOLD] : []),
+        // What moves is looked at again before anything is woken for it.
+        ...(missed.some(({ kind }) => kind === 'advance')
+            ? []
+            : container.kind === 'running'
+                ? planStop(observation, container, files, sync.rearmWaits || replay.rearmWaits, policy, context)
+                : planWake(observation, dueSinceMs(facts, messages, nowMs), guard, policy, nowMs)),
+    ];
+}
+/** A stray claim that a replay has to have forgotten first is not named twice. */
+function withoutForgotten(facts, actions) {
+    const named = new Set(actions.flatMap((action) => (action.kind === 'forget' ? [action.claim.messageId] : [])));
+    return { ...facts, strayClaims: facts.strayClaims.filter(({ messageId }) => !named.has(messageId)) };
+}
+/** What its messages did to a session; holds for starts and for memory are the business of the incarnation's end. */
+const HOLD = { kind: 'hold', reason: 'settled_failures' };
+/** A stop for cause goes before one for the host's reasons; what waits is said only where nothing stops it. */
+function planStop(observation, running, { facts, memory }, rearmWaits, policy, context) {
+    const judged = planJudge(running, facts, memory, policy, context);
+    const wanted = planHostStop(observation, running, facts, memory, rearmWaits);
+    const stop = [...judged, ...wanted].find(({ kind }) => kind === 'stop');
+    return stop === undefined ? [...judged, ...wanted] : [stop];
+}
+function guardAfter(guard, messages, nowMs) {
+    const completed = messages.filter(({ kind }) => kind === 'complete').length;
+    const settledFailed = messages.filter((action) => action.kind === 'fail' && action.by === 'settle').length;
+    return guardAfterMessages(guard, { completed, settledFailed }, nowMs);
+}
+/** Since when work is due, with what these actions make due again at once. */
+function dueSinceMs(facts, messages, nowMs) {
+    const rearmed = [
+        ...facts.acked.filter(({ message }) => message.status === 'pending').map(({ message }) => message),
+        ...facts.replays.flatMap(({ message }) => message ?? []),
+    ];
+    const wakes = new Set(rearmed.filter(({ trigger }) => trigger).map(({ id }) => id));
+    const returned = messages.flatMap((action) => (action.kind === 'retry' || action.kind === 'replay') && action.dueAtMs <= nowMs && wakes.has(action.messageId)
+        ? [action.dueAtMs]
+        : []);
+    const due = [...returned, ...(facts.due.oldestDueAtMs === null ? [] : [facts.due.oldestDueAtMs])];
+    return due.length === 0 ? null : Math.min(...due);
+}
+function planQuarantined(container) {
+    if (container.kind === 'running')
+        return [stopHostile('the session is quarantined')];
+    return [{ kind: 'wait', reason: 'quarantined', untilMs: null, detail: 'until an operator releases it' }];
+}
+/**
+ * A lock is timed by the monotonic clock alone, and so is not excused by a start in the future, as a clock that was set
+ * back leaves it.
+ */
+function planBusy(container, files, policy, { nowMs }) {
+    if (container.kind === 'running' && files.forMs > policy.lockedStopMs) {
+        const ageMs = nowMs - container.startedAtMs;
+        const isInGrace = ageMs >= 0 && ageMs <= policy.startGraceMs;
+        const detail = `its files are locked for ${files.forMs} ms: ${files.detail}`;
+        if (!isInGrace)
+            return [{ kind: 'stop', reason: 'locked', detail }];
+    }
+    return [{ kind: 'wait', reason: 'files_busy', untilMs: null, detail: files.detail }];
+}
+function planCorrupt(container, files) {
+    const detail = `${files.file}: ${files.detail}`;
+    switch (container.kind) {
+        case 'running':
+            return [{ kind: 'stop', reason: 'corrupt', detail }];
+        case 'none':
+            return [{ kind: 'replace_file', reason: 'corrupt', file: files.file, detail: files.detail }];
+        case 'unknown':
+            return [{ kind: 'wait', reason: 'runtime_unknown', untilMs: null, detail }];
+        case 'in_flight':
+            return [{ kind: 'wait', reason: 'in_flight', untilMs: null, detail }];
+    }
+}
+function stopHostile(detail) {
+    return { kind: 'stop', reason: 'hostile', detail };
+}
+//# sourceMappingURL=plan-session.js.map

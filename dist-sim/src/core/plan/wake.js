@@ -1,0 +1,40 @@
+import { startPermission } from '../guard.js';
+/**
+ * Wakes a session that has due work and no container, or says why not. Whether there is room is decided over all
+ * sessions. `guard`: as the actions before leave it; `dueSinceMs` null: nothing is due.
+ */
+export function planWake(observation, dueSinceMs, guard, policy, nowMs) {
+    if (dueSinceMs === null || observation.container.kind === 'running')
+        return [];
+    const obstacle = findObstacle(observation);
+    if (obstacle !== undefined) {
+        return [{ kind: 'wait', reason: obstacle, untilMs: null, detail: OBSTACLES[obstacle] }];
+    }
+    const permission = startPermission(guard, policy, nowMs);
+    if (permission.kind === 'allowed')
+        return [{ kind: 'wake', reason: permission.reason, dueSinceMs }];
+    const detail = guard.holdReason ?? `${guard.fruitless} fruitless starts in a row`;
+    return [{ kind: 'wait', reason: permission.reason, untilMs: permission.untilMs, detail }];
+}
+const OBSTACLES = {
+    suspended: 'the session is suspended',
+    closed: 'the session is closed',
+    blocked: 'its container could not be stopped',
+    draining: 'the daemon is draining',
+    runtime_unknown: 'the runtime does not answer',
+    in_flight: 'a start or stop is in flight',
+};
+function findObstacle({ status, blocked, draining, container, }) {
+    if (status !== 'active')
+        return status;
+    if (blocked)
+        return 'blocked';
+    if (draining)
+        return 'draining';
+    if (container.kind === 'unknown')
+        return 'runtime_unknown';
+    if (container.kind === 'in_flight')
+        return 'in_flight';
+    return undefined;
+}
+//# sourceMappingURL=wake.js.map

@@ -1,0 +1,64 @@
+import { isEveryHour, wallTimes } from './cron.js';
+import { instantsOf, offsetMs, offsetsAround } from './zone.js';
+const MINUTE_MS = 60_000;
+/**
+ * The first occurrence after an instant; undefined: none comes. Where clocks skip a wall time it fires once, as much
+ * later as they skip; where they show it twice it fires once, the first time, unless it runs in every hour (F33).
+ */
+export function nextOccurrence(schedule, afterMs) {
+    const { cron, zone } = schedule;
+    const fromMs = afterMs + Math.min(offsetMs(zone, afterMs), ...offsetsAround(zone, afterMs));
+    let bestMs;
+    for (const wallMs of wallTimes(cron, fromMs)) {
+        const around = offsetsAround(zone, wallMs);
+        if (bestMs !== undefined && wallMs - Math.max(...around) >= bestMs)
+            break;
+        const instants = instantsOf(zone, wallMs);
+        const later = (isEveryHour(cron) ? instants : instants.slice(0, 1)).find((instantMs) => instantMs > afterMs);
+        bestMs = Math.min(later ?? Infinity, bestMs ?? Infinity);
+        if (bestMs === Infinity)
+            bestMs = undefined;
+        // Far from any change of the clocks wall times and instants are in the same order.
+        else if (around[0] === around[1])
+            break;
+    }
+    return bestMs;
+}
+/** The last occurrence after an instant and not after another; undefined: there is none between them. */
+export function latestOccurrence(schedule, afterMs, untilMs) {
+    return lastOccurrences(schedule, afterMs, untilMs, 1).at(-1);
+}
+/**
+ * At most `limit` occurrences after an instant and not after another, the latest of them, in order. Looks back from the
+ * end in windows that double while they hold few: the cost does not grow with what was missed, but with its logarithm.
+ */
+export function lastOccurrences(schedule, afterMs, untilMs, limit) {
+    let found = [];
+    let endMs = untilMs;
+    const leastMs = limit * MINUTE_MS;
+    let windowMs = leastMs;
+    while (found.length < limit && endMs > afterMs) {
+        const fromMs = Math.max(afterMs, endMs - windowMs);
+        const inWindow = occurrencesBetween(schedule, fromMs, endMs, 2 * limit);
+        if (inWindow === 'too_many') {
+            windowMs = Math.max(leastMs, windowMs / 16);
+            continue;
+        }
+        found = [...inWindow, ...found];
+        endMs = fromMs;
+        windowMs *= 2;
+    }
+    return found.slice(-limit);
+}
+function occurrencesBetween(schedule, afterMs, untilMs, most) {
+    const found = [];
+    let nextMs = nextOccurrence(schedule, afterMs);
+    while (nextMs !== undefined && nextMs <= untilMs) {
+        if (found.length === most)
+            return 'too_many';
+        found.push(nextMs);
+        nextMs = nextOccurrence(schedule, nextMs);
+    }
+    return found;
+}
+//# sourceMappingURL=occurrences.js.map

@@ -1,0 +1,57 @@
+import { groupSettings, heartbeatIntervalMs } from '../config.js';
+import { CONTAINER_IN, CONTAINER_WORKSPACE, INBOUND_FILE } from '../protocol/workspace.js';
+import { sessionPaths } from '../store/session-files/session-paths.js';
+/** What a program needs to find its way on this machine; everything else is let through by name (ENVIRONMENT). */
+const PROCESS_BASICS = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+/** From settings to what containers are made of. */
+export function specSource(options) {
+    const { dataDir, settings, registry, runtime, runnerVersion } = options;
+    return {
+        install: registry.install,
+        runnerVersion: `${runtime}:${runnerVersion}`,
+        template(record) {
+            const group = groupSettings(settings, record.group);
+            return {
+                provider: record.provider ?? group.provider,
+                command: record.command ?? group.command,
+                image: record.image ?? group.image,
+                entrypoint: group.entrypoint,
+                environment: containerEnvironment(options, group, sessionPaths(dataDir, record.address).out),
+                network: group.network,
+                limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },
+                heartbeatMs: heartbeatIntervalMs(group),
+                maxClaims: group.maxClaims,
+                idleMs: group.idleTimeoutMs,
+                stopGraceMs: group.stopGraceMs,
+            };
+        },
+        places(session) {
+            const paths = sessionPaths(dataDir, session);
+            const folders = { inDir: paths.in, outDir: paths.out, hostDir: paths.host };
+            return runtime === 'process'
+                ? { ...folders, inbound: paths.inbound, workspace: paths.out }
+                : { ...folders, inbound: `${CONTAINER_IN}/${INBOUND_FILE}`, workspace: CONTAINER_WORKSPACE };
+        },
+    };
+}
+function containerEnvironment({ runtime, environment }, group, workspace) {
+    const basics = runtime === 'process' ? PROCESS_BASICS : [];
+    const given = new Map();
+    if (runtime === 'process')
+        given.set('HOME', workspace);
+    for (const name of basics)
+        pass(name);
+    for (const [name, fixed] of Object.entries(group.environment)) {
+        if (fixed === null)
+            pass(name);
+        else
+            given.set(name, fixed);
+    }
+    return Object.fromEntries(given);
+    function pass(name) {
+        const value = environment[name];
+        if (value !== undefined)
+            given.set(name, value);
+    }
+}
+//# sourceMappingURL=spec-source.js.map

@@ -1,0 +1,72 @@
+import { pino, destination } from 'pino';
+import { Repeats } from './repeats.js';
+const TELL_EVERY_MS = 60_000;
+const INFO = pino.levels.values['info'] ?? 30;
+const WARN = pino.levels.values['warn'] ?? 40;
+/**
+ * The daemon's log: JSON lines on stderr, one child per component. Never contents, environment or secrets. Bounded:
+ * repeats are left out and counted (`repeated`), those of debug and trace aside, which are only for a while.
+ */
+export function createLog(level, place = {}) {
+    // Synchronous: what a crashing daemon said last must not be lost.
+    const { sink = destination({ fd: 2, sync: true }), monotonic = () => performance.now() } = place;
+    const repeats = new Repeats();
+    let isTelling = false;
+    const log = pino({
+        level,
+        base: null,
+        timestamp: () => `,"time":"${new Date().toISOString()}"`,
+        formatters: { level: (label) => ({ level: label }) },
+        hooks: {
+            logMethod(args, method, severity) {
+                if (severity < INFO || isTelling) {
+                    method.apply(this, args);
+                    return;
+                }
+                const decision = repeats.decide(keyOf(this, args, severity), monotonic());
+                if (decision.kind === 'leave_out')
+                    return;
+                method.apply(this, decision.repeated === 0 ? args : withCount(args, decision.repeated));
+            },
+        },
+    }, sink);
+    if (level !== 'silent') {
+        setInterval(() => {
+            isTelling = true;
+            for (const { level: name, component, message, repeated } of repeats.takeLeftOut(monotonic())) {
+                log[name](component === '' ? { repeated } : { component, repeated }, message);
+            }
+            isTelling = false;
+        }, TELL_EVERY_MS).unref();
+    }
+    return log;
+}
+function keyOf(log, args, severity) {
+    const [first, second] = args;
+    const fields = typeof first === 'object' && first !== null ? first : {};
+    const { component } = log.bindings();
+    return {
+        level: pino.levels.labels[severity] ?? 'error',
+        isTrouble: severity >= WARN,
+        component: typeof component === 'string' ? component : '',
+        message: typeof first === 'string' ? first : typeof second === 'string' ? second : '',
+        subject: subjectOf(fields),
+    };
+}
+/** What stays the same while a trouble does: whom it is of, and its words but for their numbers. */
+function subjectOf(fields) {
+    const { session, notice, work, operation, lane, reason, detail, err } = fields;
+    const words = [reason, detail, err instanceof Error ? err.message : undefined]
+        .filter((one) => typeof one === 'string')
+        .map((text) => text.slice(0, 500).replaceAll(/\d+/g, '#'));
+    return JSON.stringify([session, notice, work, operation, lane, ...words]);
+}
+function withCount(args, repeated) {
+    const [first, ...rest] = args;
+    const counted = typeof first === 'object' && first !== null ? [{ ...fieldsOf(first), repeated }, ...rest] : [{ repeated }, ...args];
+    return counted;
+}
+function fieldsOf(first) {
+    return first instanceof Error ? { err: first } : first;
+}
+//# sourceMappingURL=logs.js.map

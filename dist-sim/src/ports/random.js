@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=random.js.map

@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=series.js.map

@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=session-files.js.map

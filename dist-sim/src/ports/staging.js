@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=staging.js.map

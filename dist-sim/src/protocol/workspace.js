@@ -1,0 +1,40 @@
+/** Where a container sees its session's folders (the process runtime gives real paths instead). */
+export const CONTAINER_IN = '/nightporter/in';
+export const CONTAINER_WORKSPACE = '/workspace';
+/** Names inside a session's folder. */
+export const IN_FOLDER = 'in';
+export const OUT_FOLDER = 'out';
+export const HOST_FOLDER = 'host';
+export const INBOUND_FILE = 'inbound.db';
+export const OUTBOUND_FILE = 'outbound.db';
+export const HEARTBEAT_FILE = '.heartbeat';
+export const INBOX_FOLDER = 'inbox';
+export const OUTBOX_FOLDER = 'outbox';
+/** Environment variables that a runner is given; all values are text. */
+export const RUNNER_ENV = {
+    /** Read-write folder with outbound.db, .heartbeat, outbox/. */
+    workspace: 'NIGHTPORTER_WORKSPACE',
+    /** Path of inbound.db, read-only. */
+    inbound: 'NIGHTPORTER_INBOUND',
+    /** `group/session`. */
+    session: 'NIGHTPORTER_SESSION',
+    /** This incarnation's number, decimal. */
+    epoch: 'NIGHTPORTER_EPOCH',
+    /** Version of the wire format, decimal. */
+    protocol: 'NIGHTPORTER_PROTOCOL',
+    /** Interval at which the heartbeat is wanted, milliseconds. */
+    heartbeatMs: 'NIGHTPORTER_HEARTBEAT_MS',
+    /** Most messages to claim for one turn. */
+    maxClaims: 'NIGHTPORTER_MAX_CLAIMS',
+    /** `echo`, `command`, ... */
+    provider: 'NIGHTPORTER_PROVIDER',
+    /** The `command` provider's program and arguments: a JSON array of strings. */
+    command: 'NIGHTPORTER_COMMAND',
+    /** Leave with exit code 0 after this long without work, milliseconds. */
+    idleMs: 'NIGHTPORTER_IDLE_MS',
+    /** Given by our runner to the program of the `command` provider: a folder of its own for each turn; see the runner. */
+    outbox: 'NIGHTPORTER_OUTBOX',
+    /** Time between TERM and KILL, milliseconds; without it 10 s is assumed. */
+    stopGraceMs: 'NIGHTPORTER_STOP_GRACE_MS',
+};
+//# sourceMappingURL=workspace.js.map

@@ -1,0 +1,137 @@
+import { isChange } from '../core/action.js';
+import { epochOf } from '../protocol/address.js';
+import { inspectSession } from './observe.js';
+import { isUp } from './fleet.js';
+import { changesOf, guardMessages, isMessageAction, settleStep, tellDuplicates, tellMessages, } from './message-actions.js';
+import { dropReplays, replaysWaitNoMore } from './replays.js';
+import { quarantine } from './quarantine.js';
+import { recordTurnEnds, turnEnds } from './turn-ends.js';
+import { replaceFile } from './replace-file.js';
+import { describeAction } from './describe.js';
+/** Carries out a plan. Starts and stops are begun here and go on by themselves; their end is a hint. */
+export class Executor {
+    #porter;
+    #room;
+    #stops;
+    constructor(porter, room, stops) {
+        this.#porter = porter;
+        this.#room = room;
+        this.#stops = stops;
+    }
+    async execute(execution) {
+        const { record, actions, pass } = execution;
+        if (pass.kind === 'dry')
+            throw new Error('a dry run executes nothing');
+        const messages = actions.filter(isMessageAction);
+        let verdict = null;
+        if (messages.length > 0) {
+            verdict = await this.#write(execution, messages);
+            if (verdict === 'again')
+                return 'again';
+        }
+        // What could not be written leaves claims behind: nothing is woken on top of them.
+        const isUnwritten = messages.length > 0 && verdict === null;
+        const wants = isUnwritten ? actions.filter((action) => action.kind !== 'wake') : actions;
+        if (!wants.some((action) => action.kind === 'wake')) {
+            this.#room.forget(record.address);
+            this.#porter.faults.worked('start', record.address);
+        }
+        for (const action of wants) {
+            if (isChange(action) && action.kind !== 'wake')
+                pass.record(describeAction(record.address, action));
+            await this.#rest(execution, action);
+        }
+        return verdict;
+    }
+    async #rest(execution, action) {
+        const { record, one, pass } = execution;
+        const session = record.address;
+        switch (action.kind) {
+            case 'stop':
+                // Once a round: what a stop could not end is not stopped again by its own hint.
+                if (one.blocked && pass.kind !== 'round')
+                    return;
+                await this.#stops.stop(session, one, action.reason, action.detail);
+                return;
+            case 'wake':
+                this.#room.request({
+                    session,
+                    group: record.group,
+                    dueSinceMs: action.dueSinceMs,
+                    reason: action.reason,
+                    absentSinceMonotonicMs: one.absentSinceMonotonicMs,
+                }, pass);
+                return;
+            case 'quarantine':
+                quarantine(this.#porter, session, action.file, action.detail);
+                return;
+            case 'replace_file':
+                await replaceFile(this.#porter, record, one, action.file, action.detail);
+                return;
+            case 'hold':
+                return;
+            case 'drop_replay':
+                this.#porter.registry.dropReplays(session, [{ id: action.messageId, attempt: action.attempt }]);
+                return;
+            case 'wait': {
+                this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
+                if (action.untilMs !== null)
+                    this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
+                return;
+            }
+            default:
+                return;
+        }
+    }
+    /** Syncs and settles: one step for the files, the container looked for by name before it. */
+    async #write(execution, messages) {
+        const { record, one, observation } = execution;
+        const needsNoContainer = messages.some((action) => action.kind === 'advance' ||
+            action.kind === 'forget' ||
+            action.kind === 'clear' ||
+            ('by' in action && action.by === 'settle') ||
+            ('dropAck' in action && action.dropAck));
+        const ends = turnEnds(this.#porter, record, observation, messages);
+        let outcome;
+        if (needsNoContainer) {
+            if (observation.container.kind !== 'none' || one.inFlight !== null)
+                return 'again';
+            const found = await inspectSession(this.#porter, record);
+            if (found === 'unknown')
+                return null;
+            if (found !== null && isUp(found)) {
+                one.container = found;
+                return 'again';
+            }
+            const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
+            await recordTurnEnds(this.#porter, record, ends);
+            outcome = await this.#porter.files.settle(record.address, step);
+        }
+        else {
+            await recordTurnEnds(this.#porter, record, ends);
+            outcome = await this.#porter.files.change(record.address, changesOf(messages));
+        }
+        if (outcome.kind !== 'ok') {
+            this.#porter.alarm(record.address, 1_000);
+            return null;
+        }
+        if (!outcome.written)
+            return 'again';
+        const written = outcome;
+        one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
+        await this.#porter.turn();
+        this.#porter.registry.together(() => {
+            guardMessages(this.#porter, record, messages);
+            tellMessages(this.#porter, record, messages);
+            tellDuplicates(this.#porter, record, written.duplicates);
+            dropReplays(this.#porter, record, messages);
+        });
+        if (replaysWaitNoMore(messages))
+            return 'again';
+        // What moved may not be due any more.
+        if (messages.some(({ kind }) => kind === 'advance'))
+            return 'again';
+        return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };
+    }
+}
+//# sourceMappingURL=execute.js.map

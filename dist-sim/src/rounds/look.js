@@ -1,0 +1,205 @@
+import { planSession } from '../core/plan/plan-session.js';
+import { heldClaims } from '../core/claims.js';
+import { guardAfterClaim } from '../core/guard.js';
+import { deliverSpool } from './deliver.js';
+import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
+import { patienceMs } from './faults.js';
+import { isUp } from './fleet.js';
+import { containerFacts, filesObservation, inspectSession, sessionObservation } from './observe.js';
+import { replaysDueAtMs } from './replays.js';
+/** Looks whose plan was overtaken by the container start over at most this often; then the next hint goes on. */
+const MOST_RESTARTS = 4;
+/** observe -> plan -> act -> record, for one session. The caller sees to it that only one runs at a time. */
+export async function lookAt(porter, executor, session, pass) {
+    try {
+        for (let turn = 0; turn < MOST_RESTARTS; turn += 1) {
+            const again = await lookOnce(porter, executor, session, pass);
+            if (!again)
+                break;
+        }
+    }
+    finally {
+        porter.fleet.tidy(session);
+    }
+}
+async function lookOnce(porter, executor, session, pass) {
+    const found = porter.registry.findSession(session);
+    if (found === undefined)
+        return false;
+    const one = porter.fleet.at(session);
+    const { generation } = one;
+    // Delivering needs to know nothing of the container: the host alone writes inbound.db.
+    const [{ container, ended }, delivered] = await both(observeContainer(porter, found, one, pass), found.quarantine === null ? deliverSpool(porter, session, one, pass) : Promise.resolve(undefined));
+    if (ended === 'unknown')
+        return false;
+    const dueMark = porter.registry.findSession(session)?.dueMark;
+    const containerGone = one.inFlight === null && (container === null || (container !== 'unknown' && !isUp(container)));
+    let outcome = delivered ?? (await readFiles(porter, found, one, containerGone));
+    await porter.turn();
+    const record = porter.registry.findSession(session);
+    if (record === undefined)
+        return false;
+    // A start or stop began or ended meanwhile: what was seen of the container is not true any more.
+    if (one.generation !== generation)
+        return true;
+    const facts = containerFacts(porter, record, one, container);
+    let files = outcome === undefined ? UNREAD : filesObservation(porter, one, facts, outcome);
+    if (facts.kind === 'none') {
+        one.blocked = false;
+        one.yieldWanted = false;
+        const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
+        recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
+        one.ended = null;
+    }
+    tellBusy(porter, record, one, facts, files);
+    let observation = sessionObservation(porter, record, one, facts, files);
+    noteClaims(porter, record, one, observation);
+    let actions = plan(porter, record, one, observation, pass);
+    if (files.kind === 'read' && actions.some((action) => action.kind === 'stop')) {
+        // Heartbeat and claims are read again immediately before a stop: it may have come back to life.
+        outcome = await readFiles(porter, record, one, false);
+        files = outcome === undefined ? UNREAD : filesObservation(porter, one, facts, outcome);
+        observation = sessionObservation(porter, record, one, facts, files);
+        actions = plan(porter, record, one, observation, pass);
+    }
+    if (outcome !== undefined && outcome.kind !== 'ok' && outcome.kind !== 'missing')
+        pass.error(session);
+    const verdict = await executor.execute({ record, one, observation, actions, pass });
+    if (verdict === 'again')
+        return true;
+    recordLook(porter, record, one, outcome, verdict, dueMark);
+    return false;
+}
+const UNREAD = { kind: 'unread' };
+function plan(porter, record, one, observation, pass) {
+    const actions = planSession(observation, porter.policy(record), {
+        nowMs: porter.clock.now(),
+        monotonicMs: porter.clock.monotonic(),
+        stalenessWaits: pass.stalenessWaits,
+    });
+    return one.yieldWanted ? withYield(observation, actions) : actions;
+}
+/** Others wait for its place, and it has nothing to do. */
+function withYield(observation, actions) {
+    const isIdle = observation.container.kind === 'running' &&
+        observation.files.kind === 'read' &&
+        observation.files.memory.idleSinceMonotonicMs !== null;
+    if (!isIdle || actions.some((action) => action.kind === 'stop'))
+        return actions;
+    return [...actions, { kind: 'stop', reason: 'yielded', detail: 'idle while other sessions wait for a place' }];
+}
+/** Waits for both, whatever comes of one: nothing of a look may outlive it. */
+async function both(one, other) {
+    await Promise.allSettled([one, other]);
+    return Promise.all([one, other]);
+}
+/** What the runtime has of the session, and how it ended where it is over; `unknown`: that cannot be told now. */
+async function observeContainer(porter, record, one, pass) {
+    const container = await findContainer(porter, record, one, pass);
+    return { container, ended: await harvestIfOver(porter, one, container) };
+}
+/** A round has just listed; a hint asks by name. */
+async function findContainer(porter, record, one, pass) {
+    if (!porter.fleet.known)
+        return 'unknown';
+    if (one.inFlight !== null)
+        return one.container;
+    if (pass.kind === 'round')
+        return porter.gate.isDown ? 'unknown' : one.container;
+    const container = await inspectSession(porter, record);
+    if (container !== 'unknown')
+        one.container = container;
+    one.absentSinceMonotonicMs = container === null ? porter.clock.monotonic() : null;
+    return container;
+}
+/** What an end told is remembered until it is recorded: a harvested container tells it only once. */
+async function harvestIfOver(porter, one, container) {
+    if (container === 'unknown' || container === null || isUp(container))
+        return 'known';
+    if (one.ended?.epoch === container.epoch)
+        return 'known';
+    const end = await harvest(porter, container);
+    if (end === undefined)
+        return 'unknown';
+    // What was only created never ran: it is not an end of the session's.
+    if (container.state !== 'created')
+        one.ended = { epoch: container.epoch, end };
+    return 'known';
+}
+/** Files that somebody else than a container keeps locked: told once, until they are free. */
+function tellBusy(porter, record, one, container, files) {
+    if (files.kind !== 'busy') {
+        if (one.busyTold)
+            porter.notices.settle('file_busy', record.address);
+        one.busyTold = false;
+        return;
+    }
+    if (one.busyTold || container.kind === 'running' || files.forMs <= porter.policy(record).lockedStopMs)
+        return;
+    one.busyTold = porter.notices.raise('file_busy', record.address, `the files of ${record.address} have been locked for ${String(Math.round(files.forMs / 1_000))} s although no container of it runs (${files.detail}): find out which program has them open; its messages wait`);
+}
+async function readFiles(porter, record, one, containerGone) {
+    if (record.quarantine !== null)
+        return undefined;
+    const lane = one.busyLooks > 0 ? 'slow' : 'normal';
+    try {
+        const replays = porter.registry.replays(record.address);
+        return await porter.files.look(record.address, { nowMs: porter.clock.now(), lane, containerGone, replays });
+    }
+    catch (err) {
+        if (!isForbidden(err))
+            throw err;
+        return { kind: 'busy', file: 'session files', detail: err.message };
+    }
+}
+/** A container can take away the right to read what is its own: that is a lock like any other. */
+function isForbidden(err) {
+    if (!(err instanceof Error) || !(err.cause instanceof Error) || !('code' in err.cause))
+        return false;
+    return err.cause.code === 'EACCES' || err.cause.code === 'EPERM';
+}
+/** A claim of this incarnation was seen: it is no fruitless start, whatever comes. */
+function noteClaims(porter, record, one, observation) {
+    if (observation.container.kind !== 'running' || observation.files.kind !== 'read')
+        return;
+    const { epoch } = observation.container;
+    if (one.claimedEpoch === epoch || epoch !== record.epoch)
+        return;
+    const { facts } = observation.files;
+    const incarnation = { epoch, startedAtMs: observation.container.startedAtMs };
+    if (heldClaims(facts, incarnation).length === 0 && !hasAckOf(facts, incarnation))
+        return;
+    one.claimedEpoch = epoch;
+    porter.registry.together(() => {
+        porter.registry.markClaimed(record.address, record.epoch);
+        const guard = guardAfterClaim(porter.registry.guard(record.address));
+        porter.registry.saveGuard(record.address, guard);
+        if (guard.heldSinceMs === null)
+            porter.notices.settle('held', record.address);
+        porter.notices.settle('wake_failing', record.address);
+    });
+}
+/** `verdict`: what writing left behind, where something was written. */
+function recordLook(porter, record, one, outcome, verdict, dueMark) {
+    if (outcome?.kind === 'busy') {
+        porter.alarm(record.address, patienceMs(one.busyLooks, porter.settings.busyRetryMaxMs));
+    }
+    if (outcome?.kind === 'corrupt')
+        porter.alarm(record.address, 1_000);
+    if (outcome?.kind !== 'ok')
+        return;
+    const { due, counts, liveSeries } = verdict ?? outcome;
+    const dueAtMs = due.oldestDueAtMs ?? due.nextDueAtMs;
+    const replayDueAtMs = replaysDueAtMs(porter, record);
+    if (record.counts.failed > 0 && counts.failed === 0)
+        porter.notices.settle('dead_letter', record.address);
+    porter.registry.recordLook(record.address, {
+        counts,
+        liveSeries,
+        nextDueAtMs: replayDueAtMs === null ? dueAtMs : Math.min(replayDueAtMs, dueAtMs ?? replayDueAtMs),
+        signature: outcome.signature,
+        lastActiveMs: outcome.lastActiveMs,
+        ...(dueMark === undefined ? {} : { dueMark }),
+    });
+}
+//# sourceMappingURL=look.js.map

@@ -1,0 +1,45 @@
+/**
+ * Notices what containers write, by signature: works on every file system and for every runtime, costs one batched
+ * call for all running sessions, and nothing while none runs.
+ */
+export class Watch {
+    #porter;
+    #cancel = null;
+    #busy = Promise.resolve();
+    #stopped = false;
+    constructor(porter) {
+        this.#porter = porter;
+    }
+    start() {
+        if (this.#stopped)
+            return;
+        this.#cancel = this.#porter.clock.after(this.#porter.settings.watchIntervalMs, () => {
+            this.#busy = this.tick()
+                .catch((err) => {
+                this.#porter.log.warn({ err }, 'watch failed');
+            })
+                .then(() => {
+                this.start();
+            });
+        });
+    }
+    async tick() {
+        const running = this.#porter.fleet.running();
+        if (running.length === 0)
+            return;
+        const signatures = await this.#porter.files.signatures(running.map(({ session }) => session));
+        for (const [index, { session, one }] of running.entries()) {
+            const signature = signatures[index] ?? null;
+            if (signature === one.signature || signature === one.watched || one.busySinceMs !== null || one.blocked)
+                continue;
+            one.watched = signature;
+            this.#porter.hint(session);
+        }
+    }
+    async stop() {
+        this.#stopped = true;
+        this.#cancel?.();
+        await this.#busy;
+    }
+}
+//# sourceMappingURL=watch.js.map

@@ -1,0 +1,36 @@
+import { NightporterError } from '../../protocol/errors.js';
+import { FIRST } from './migrations/0001-first.js';
+import { SERIES_AND_REPLAYS } from './migrations/0002-series-and-replays.js';
+/** Append only: the n-th brings a registry of version n - 1 to version n (`PRAGMA user_version`). */
+export const MIGRATIONS = [FIRST, SERIES_AND_REPLAYS];
+/** Brings the schema up to date, all or nothing. A newer one is refused untouched. */
+export function migrate(connection, file, migrations = MIGRATIONS) {
+    if (refuseNewer(connection, file, migrations) === migrations.length)
+        return;
+    connection.write(() => {
+        // Again: another process may have been faster.
+        const from = refuseNewer(connection, file, migrations);
+        for (const sql of migrations.slice(from))
+            connection.db.exec(sql);
+        connection.db.pragma(`user_version = ${migrations.length}`);
+    });
+}
+/** For readers: they cannot migrate. */
+export function requireSchema(connection, file, migrations = MIGRATIONS) {
+    const version = refuseNewer(connection, file, migrations);
+    if (version === migrations.length)
+        return;
+    if (version === 0)
+        throw new NightporterError('not_found', `${file} is empty: nothing was started here yet`);
+    throw new NightporterError('refused', `${file} is of an older Nightporter (schema ${version}, this one needs ${migrations.length}): start the daemon once`);
+}
+function refuseNewer(connection, file, migrations) {
+    const version = connection.read(() => connection.db.pragma('user_version', { simple: true }));
+    if (typeof version !== 'number')
+        throw new Error('user_version is not a number');
+    if (version <= migrations.length)
+        return version;
+    throw new NightporterError('refused', `${file} is of a newer Nightporter (schema ${version}, this one knows ${migrations.length}): ` +
+        'use the newer version, or restore the backup made before the upgrade');
+}
+//# sourceMappingURL=migrations.js.map

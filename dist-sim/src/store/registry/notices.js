@@ -1,0 +1,51 @@
+import { RowReader } from './rows.js';
+const NOTICE_KINDS = {
+    held: true,
+    quarantined: true,
+    replaced_corrupt_file: true,
+    stopped: true,
+    dead_letter: true,
+    unstoppable: true,
+    wake_failing: true,
+    not_claiming: true,
+    runtime_down: true,
+    mass_stale: true,
+    clock_jump: true,
+    disk_full: true,
+    image_missing: true,
+    duplicate_series: true,
+    series_retired: true,
+    folder_missing: true,
+    file_busy: true,
+};
+export function notices(connection) {
+    // Raised again it says what is true now, and since when.
+    const upsert = connection.prepare(`INSERT INTO notices (kind, session, text, raised_at, last_at) VALUES (@kind, @session, @text, @at, @at)
+     ON CONFLICT (kind, session) DO UPDATE SET text = @text, last_at = max(last_at, @at), count = count + 1
+     RETURNING count`);
+    const remove = connection.prepare('DELETE FROM notices WHERE kind = ? AND session = ?');
+    const select = connection.prepare('SELECT * FROM notices ORDER BY last_at DESC, kind, session LIMIT ?');
+    return {
+        raise: ({ kind, session, text, atMs }) => connection.write(() => {
+            const row = upsert.get({ kind, session: sessionKey(session), text, at: atMs });
+            return new RowReader('notices', row).count('count') === 1;
+        }),
+        settleNotice: (kind, session) => connection.write(() => remove.run(kind, sessionKey(session)).changes > 0),
+        openNotices: (limit) => connection.read(() => select.all(limit).map(noticeOf)),
+    };
+}
+function sessionKey(session) {
+    return session ?? '';
+}
+function noticeOf(row) {
+    const cells = new RowReader('notices', row);
+    return {
+        kind: cells.oneOf('kind', Object.keys(NOTICE_KINDS)),
+        session: cells.text('session') === '' ? null : cells.address('session').address,
+        text: cells.text('text'),
+        atMs: cells.integer('raised_at'),
+        count: cells.count('count'),
+        lastAtMs: cells.integer('last_at'),
+    };
+}
+//# sourceMappingURL=notices.js.map

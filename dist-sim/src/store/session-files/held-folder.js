@@ -1,0 +1,90 @@
+import { closeSync, constants, existsSync, lstatSync, openSync, realpathSync, opendirSync } from 'node:fs';
+import { codeOf } from './finding.js';
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+const DESCRIPTORS = '/proc/self/fd';
+const hasDescriptors = existsSync(DESCRIPTORS);
+/**
+ * A folder that is held open. What is in it is reached through the descriptor: whatever somebody who may write there moves,
+ * links or exchanges meanwhile, no path leads outside. Where a system has no /proc, real paths are compared instead.
+ */
+export class HeldFolder {
+    #descriptor;
+    #real;
+    constructor(descriptor, real) {
+        this.#descriptor = descriptor;
+        this.#real = real;
+    }
+    /** Through a path whose parents only the host may change. undefined: it is not there, or it is a link or no folder. */
+    static open(path) {
+        const descriptor = tryOpen(path, FOLDER_FLAGS);
+        return descriptor === undefined
+            ? undefined
+            : new HeldFolder(descriptor, hasDescriptors ? path : realpathSync(path));
+    }
+    /** To be used at once, with calls that follow no link at its end. `name`: a single part of a path. */
+    path(name) {
+        const folder = hasDescriptors ? `${DESCRIPTORS}/${String(this.#descriptor)}` : this.#real;
+        return typeof name === 'string' ? `${folder}/${name}` : Buffer.concat([Buffer.from(`${folder}/`), name]);
+    }
+    /** The folder itself, to be listed. */
+    get own() {
+        return hasDescriptors ? `${DESCRIPTORS}/${String(this.#descriptor)}/.` : this.#real;
+    }
+    find(name) {
+        try {
+            return lstatSync(this.path(name), { throwIfNoEntry: false });
+        }
+        catch (error) {
+            if (codeOf(error) === 'ENAMETOOLONG')
+                return undefined;
+            throw error;
+        }
+    }
+    folder(name) {
+        const descriptor = this.#openChild(name, FOLDER_FLAGS);
+        return descriptor === undefined ? undefined : new HeldFolder(descriptor, `${this.#real}/${String(name)}`);
+    }
+    /** A descriptor, to be closed by the caller. undefined: it is gone, or a link. */
+    file(name) {
+        return this.#openChild(name, FILE_FLAGS);
+    }
+    close() {
+        closeSync(this.#descriptor);
+    }
+    #openChild(name, flags) {
+        const descriptor = tryOpen(this.path(name), flags);
+        if (descriptor === undefined || hasDescriptors)
+            return descriptor;
+        if (realpathSync(this.path(name)) === `${this.#real}/${String(name)}`)
+            return descriptor;
+        closeSync(descriptor);
+        return undefined;
+    }
+}
+function tryOpen(path, flags) {
+    try {
+        return openSync(path, flags);
+    }
+    catch (error) {
+        if (['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO', 'ENAMETOOLONG'].includes(codeOf(error) ?? ''))
+            return undefined;
+        throw error;
+    }
+}
+/** At most so many of a folder's names, as the bytes that they are, in no order. */
+export function namesIn(folder, most) {
+    // `encoding: 'buffer'` is missing in the types of what opendir gives.
+    const handle = opendirSync(folder.own, { encoding: 'buffer' });
+    const names = [];
+    try {
+        for (let entry = handle.readSync(); entry !== null && names.length < most; entry = handle.readSync()) {
+            names.push(Buffer.from(entry.name));
+        }
+    }
+    finally {
+        handle.closeSync();
+    }
+    return names;
+}
+//# sourceMappingURL=held-folder.js.map

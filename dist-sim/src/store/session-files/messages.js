@@ -1,0 +1,136 @@
+import { MESSAGE_STATUSES, MISSED_POLICIES } from '../../protocol/rows.js';
+import { findParent, insertSuccessors, isUnique } from './successors.js';
+import { formatInstant, parseInstant } from '../../protocol/times.js';
+/** A row is not as the change expects it; the transaction is undone. */
+export class StaleChange extends Error {
+}
+/** In this order in a `RawMessage`. */
+const MESSAGE_COLUMNS = [
+    ...['id', 'seq', 'status', 'trigger', 'timestamp', 'process_after', 'tries', 'attempt'],
+    ...['settled_claim', 'deferrals', 'recurrence', 'series_id', 'timezone', 'missed', 'occurrence'],
+];
+/** The pending and paused messages by seq, without their content. Times that do not parse count as now. */
+export function readUnfinished(database, shape, nowMs) {
+    return readRows(database, shape, nowMs, "status IN ('pending', 'paused')");
+}
+/** Those of the messages that `where` lets through, by seq, without their content. */
+export function readRows(database, shape, nowMs, where, ...values) {
+    const present = shape.get('messages_in');
+    if (present === undefined)
+        return [];
+    const columns = MESSAGE_COLUMNS.map((column) => (present.has(column) ? `"${column}"` : `NULL AS ${column}`));
+    const sql = `SELECT ${columns.join(', ')} FROM messages_in WHERE ${where}`;
+    const rows = database
+        .prepare(sql)
+        .raw()
+        .all(...values);
+    return rows.flatMap((row) => messageOf(row, nowMs) ?? []).sort((a, b) => a.seq - b.seq);
+}
+/** undefined: a row without an id. */
+function messageOf(row, nowMs) {
+    const [id, seq, status, trigger, timestamp, processAfter, tries, attempt] = row;
+    const [settledClaim, deferrals, recurrence, seriesId, timezone, missed, occurrence] = row.slice(8);
+    if (typeof id !== 'string')
+        return undefined;
+    return {
+        id: id,
+        seq: integerOr0(seq),
+        status: MESSAGE_STATUSES.find((known) => known === status) ?? 'pending',
+        trigger: trigger !== 0,
+        timestampMs: instantOrNull(timestamp) ?? nowMs,
+        processAfterMs: instantOrNull(processAfter),
+        tries: integerOr0(tries),
+        attempt: integerOr0(attempt),
+        settledClaim: textOrNull(settledClaim),
+        deferrals: integerOr0(deferrals),
+        recurrence: textOrNull(recurrence),
+        seriesId: textOrNull(seriesId),
+        timezone: textOrNull(timezone),
+        missed: MISSED_POLICIES.find((policy) => policy === missed) ?? 'latest',
+        occurrenceMs: instantOrNull(occurrence),
+    };
+}
+function integerOr0(value) {
+    return Number.isSafeInteger(value) ? value : 0;
+}
+function textOrNull(value) {
+    return typeof value === 'string' ? value : null;
+}
+function instantOrNull(value) {
+    return typeof value === 'string' ? (parseInstant(value) ?? null) : null;
+}
+/** SQL that picks the dead letters that are not purged. */
+export function deadLetters(shape) {
+    return shape.get('messages_in')?.has('purged_at') === true
+        ? "status = 'failed' AND purged_at IS NULL"
+        : "status = 'failed'";
+}
+/** SQL that counts them from indexes alone: a long history costs a look next to nothing. */
+export function countDeadLetters(shape) {
+    const failed = "(SELECT count(*) FROM messages_in WHERE status = 'failed')";
+    return shape.get('messages_in')?.has('purged_at') === true ? `max(0, ${failed} - ${COUNT_PURGED})` : failed;
+}
+export const COUNT_PURGED = '(SELECT count(*) FROM messages_in WHERE purged_at IS NOT NULL)';
+/** How many messages have ended, and when the newest of all was put in (null: there is none). */
+export function readTotals(database, shape) {
+    if (!shape.has('messages_in'))
+        return { finished: { completed: 0, failed: 0 }, newestMs: null };
+    const row = database
+        .prepare(`SELECT (SELECT count(*) FROM messages_in WHERE status = 'completed'),
+         ${countDeadLetters(shape)},
+         (SELECT timestamp FROM messages_in ORDER BY seq DESC LIMIT 1)`)
+        .raw()
+        .get();
+    const [completed, failed, newest] = row ?? [0, 0, null];
+    return { finished: { completed, failed }, newestMs: instantOrNull(newest) };
+}
+/** Applies changes inside a transaction of the caller. Throws `StaleChange` if one row is not as expected. */
+export function applyChanges(database, changes) {
+    for (const change of changes) {
+        const before = change.successors === undefined ? undefined : findParent(database, change.id);
+        // A row may be moved to an occurrence that another one stands for already: it goes on without a name for it.
+        const columns = columnsOf(change.set);
+        const isDone = isUnique(() => {
+            applyChange(database, change, columns);
+        });
+        if (!isDone)
+            applyChange(database, change, { ...columns, occurrence: null });
+        if (before !== undefined)
+            insertSuccessors(database, change, before);
+    }
+}
+function applyChange(database, { id, expect }, set) {
+    const columns = Object.entries(set).filter(([, value]) => value !== undefined);
+    const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
+    if (assignments === '')
+        return;
+    const { schedule, status } = expect;
+    const statuses = status === undefined ? "('pending', 'paused')" : `('${status}')`;
+    const expected = schedule === undefined ? '' : 'AND recurrence = ? AND timezone IS ?';
+    const { changes: changed } = database
+        .prepare(`UPDATE messages_in SET ${assignments} WHERE id = ? AND ifnull(attempt, 0) = ? AND ifnull(tries, 0) = ?
+         AND status IN ${statuses} ${expected}`)
+        .run(...columns.map(([, value]) => value), ...[id, expect.attempt, expect.tries], ...(schedule === undefined ? [] : [schedule.recurrence, schedule.timezone]));
+    if (changed !== 1)
+        throw new StaleChange(`message ${id} is not as expected any more`);
+}
+function columnsOf(set) {
+    return {
+        status: set.status,
+        tries: set.tries,
+        attempt: set.attempt,
+        process_after: instantText(set.processAfterMs),
+        deferrals: set.deferrals,
+        settled_claim: set.settledClaim,
+        error: set.error,
+        error_class: set.errorClass,
+        finished_at: instantText(set.finishedAtMs),
+        purged_at: set.purgedAtMs,
+        recurrence: set.recurrence,
+        occurrence: instantText(set.occurrenceMs),
+    };
+}
+function instantText(ms) {
+    return typeof ms === 'number' ? formatInstant(ms) : ms;
+}
+//# sourceMappingURL=messages.js.map

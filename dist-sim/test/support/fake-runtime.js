@@ -1,0 +1,260 @@
+import { NightporterError, RuntimeUnavailable } from '../../src/protocol/errors.js';
+import { drain, FakeEngine, machineClock, OUTPUT_LIMIT_BYTES, tail } from './fake-engine.js';
+/**
+ * The port in memory, for tests of the rounds. Everything happens at once, except what a control below delays.
+ * Controls are about the engine: they apply to every runtime that was opened on it (`reopen`, `ofInstall`).
+ */
+export class FakeRuntime {
+    kind = 'fake';
+    install;
+    #engine;
+    constructor({ install = 'fake-install', clock = machineClock, program = () => ({}) } = {}, engine) {
+        this.install = install;
+        this.#engine = engine ?? new FakeEngine(clock, program);
+    }
+    // --- controls
+    /** Another runtime on the same engine, as after a restart of the daemon. */
+    reopen() {
+        return new FakeRuntime({ install: this.install }, this.#engine);
+    }
+    /** Another install on the same engine. */
+    ofInstall(install) {
+        return new FakeRuntime({ install }, this.#engine);
+    }
+    /** `down`: every call is refused as unavailable and event streams end; containers run on. */
+    engine(state) {
+        this.#engine.isDown = state === 'down';
+        if (state === 'down')
+            this.#engine.endStreams();
+    }
+    /** Event streams end, as behind a proxy that was restarted. */
+    endEvents() {
+        this.#engine.endStreams();
+    }
+    /** The engine restarts: everything that ran has exited with 137. */
+    restartEngine() {
+        this.#engine.endStreams();
+        for (const one of this.#engine.byName.values())
+            this.#engine.exit(one, { exitCode: 137 });
+    }
+    /** The session's running container ends by itself. Throws if none runs. */
+    exit(session, exit = {}) {
+        this.#engine.exit(this.#require(session), exit);
+    }
+    /** The session's container prints. */
+    print(session, text) {
+        const one = this.#require(session);
+        one.output = Buffer.concat([one.output, Buffer.from(text)]);
+    }
+    /** From now on stops and removals of the session's container do not end it; `false`: they do again. */
+    unstoppable(session, is = true) {
+        if (is)
+            this.#engine.unstoppable.add(session);
+        else
+            this.#engine.unstoppable.delete(session);
+    }
+    /** What containers of the session do that are started from now on. */
+    program(session, program) {
+        this.#engine.programs.set(session, program);
+    }
+    /** Starts for the session are refused with this detail; undefined: not any more. */
+    refuse(session, detail) {
+        if (detail === undefined)
+            this.#engine.refused.delete(session);
+        else
+            this.#engine.refused.set(session, detail);
+    }
+    /** The next call of this kind rejects: an error of the engine unless another is given. */
+    failNext(call, error = new RuntimeUnavailable(`fake runtime: ${call} failed`)) {
+        this.#engine.failing.set(call, [...(this.#engine.failing.get(call) ?? []), error]);
+    }
+    /** Calls of this kind do not answer until the returned function is called; then they go on. */
+    hang(call) {
+        let release = () => undefined;
+        const gate = new Promise((resolve) => {
+            release = resolve;
+        });
+        this.#engine.hung.set(call, gate);
+        return () => {
+            if (this.#engine.hung.get(call) === gate)
+                this.#engine.hung.delete(call);
+            release();
+        };
+    }
+    /** Changes what `list` answers; undefined: the truth again. */
+    lieInList(lie) {
+        this.#engine.lie = lie;
+    }
+    /** Ends all event streams, silently, as engines do. */
+    loseEvents() {
+        this.#engine.endStreams();
+    }
+    /** A running container that no start of this test made: an orphan, or one of an earlier daemon. */
+    plant(spec, changes = {}) {
+        const one = this.#create(spec);
+        one.container = { ...one.container, ...changes };
+        return one.container;
+    }
+    /** The truth, of this install, in order of start; lies, hangs and downtime aside. */
+    containers() {
+        return this.#mine().map((one) => one.container);
+    }
+    running(session) {
+        return this.containers().find((one) => one.session === session && one.state === 'running');
+    }
+    /** Every container that was ever started on the engine, oldest first. */
+    get started() {
+        return this.#engine.started;
+    }
+    /** Every call that was ever made on the engine, oldest first; also the refused ones. */
+    get calls() {
+        return this.#engine.calls;
+    }
+    // --- the port
+    async start(spec) {
+        await this.#enter('start');
+        const detail = this.#engine.refused.get(spec.session);
+        if (detail !== undefined)
+            return { kind: 'refused', detail };
+        const existing = this.#engine.byName.get(spec.name);
+        if (existing !== undefined)
+            return { kind: 'exists', container: existing.container };
+        const one = this.#create(spec);
+        const { container } = one;
+        this.#engine.started.push({ spec, atMs: this.#engine.clock.now() });
+        this.#engine.emit('started', one);
+        if (one.program.exit !== undefined)
+            this.#engine.exit(one, one.program.exit);
+        return { kind: 'started', container };
+    }
+    async stop(id, graceMs) {
+        await this.#enter('stop');
+        const one = this.#engine.find(id, this.install);
+        if (one?.container.state !== 'running')
+            return { kind: 'gone' };
+        if (this.#isUnstoppable(one))
+            return { kind: 'still_running', detail: `${one.container.name} survived KILL` };
+        if (one.program.ignoresTerm === true) {
+            await new Promise((resolve) => this.#engine.clock.after(graceMs, resolve));
+            this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' });
+        }
+        else {
+            this.#engine.exit(one, {});
+        }
+        return { kind: 'gone' };
+    }
+    async harvest({ id }) {
+        await this.#enter('harvest');
+        const one = this.#engine.find(id, this.install);
+        if (one === undefined) {
+            return { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
+        }
+        if (one.container.state === 'created') {
+            this.#engine.byName.delete(one.container.name);
+            return { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
+        }
+        if (one.end === undefined)
+            throw new NightporterError('refused', `container ${id} still runs`);
+        this.#engine.byName.delete(one.container.name);
+        return { ...one.end, output: tail(one.output, OUTPUT_LIMIT_BYTES) };
+    }
+    async remove(id) {
+        await this.#enter('remove');
+        const one = this.#engine.find(id, this.install);
+        if (one === undefined)
+            return;
+        if (one.container.state === 'running' && this.#isUnstoppable(one)) {
+            throw new RuntimeUnavailable(`${one.container.name} survived KILL`);
+        }
+        this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' });
+        this.#engine.byName.delete(one.container.name);
+    }
+    async list() {
+        await this.#enter('list');
+        const truth = this.containers();
+        return this.#engine.lie === undefined ? truth : this.#engine.lie(truth);
+    }
+    async inspect(name) {
+        await this.#enter('inspect');
+        return this.#mine().find((one) => one.container.name === name)?.container;
+    }
+    events(signal) {
+        const engine = this.#engine;
+        const subscriber = {
+            install: this.install,
+            queue: [],
+            ended: signal.aborted || engine.isDown,
+            wake: () => undefined,
+        };
+        if (!subscriber.ended)
+            engine.subscribers.add(subscriber);
+        const end = () => {
+            subscriber.ended = true;
+            subscriber.wake();
+        };
+        signal.addEventListener('abort', end);
+        return drain(subscriber, () => {
+            signal.removeEventListener('abort', end);
+            engine.subscribers.delete(subscriber);
+        });
+    }
+    async logs(id, maxBytes) {
+        await this.#enter('logs');
+        return tail(this.#engine.find(id, this.install)?.output ?? Buffer.alloc(0), maxBytes);
+    }
+    async ping() {
+        await this.#enter('ping');
+        return { description: 'fake engine', isolates: true };
+    }
+    prepare() {
+        return this.#enter('prepare');
+    }
+    close() {
+        return Promise.resolve();
+    }
+    async #enter(call) {
+        this.#engine.calls.push({ call, atMs: this.#engine.clock.now() });
+        await this.#engine.hung.get(call);
+        if (this.#engine.isDown)
+            throw new RuntimeUnavailable('fake runtime: the engine is down');
+        const error = this.#engine.failing.get(call)?.shift();
+        if (error !== undefined)
+            throw error;
+    }
+    #create(spec) {
+        const engine = this.#engine;
+        engine.ids += 1;
+        const program = engine.programs.get(spec.session) ?? engine.program(spec);
+        const one = {
+            container: {
+                id: `fake-${String(engine.ids)}`,
+                name: spec.name,
+                install: spec.install,
+                session: spec.session,
+                epoch: spec.epoch,
+                specHash: spec.specHash,
+                state: 'running',
+                startedAtMs: engine.clock.now(),
+            },
+            install: spec.install,
+            program,
+            output: Buffer.from(program.output ?? ''),
+            end: undefined,
+        };
+        engine.byName.set(spec.name, one);
+        return one;
+    }
+    #mine() {
+        return [...this.#engine.byName.values()].filter((one) => one.install === this.install);
+    }
+    #require(session) {
+        const found = this.#mine().find((one) => one.container.session === session && one.container.state === 'running');
+        if (found === undefined)
+            throw new Error(`fake runtime: no container of ${session} runs`);
+        return found;
+    }
+    #isUnstoppable({ container: { session } }) {
+        return session !== undefined && this.#engine.unstoppable.has(session);
+    }
+}
+//# sourceMappingURL=fake-runtime.js.map
