@@ -123,7 +123,7 @@ describe('F5: two containers of one session', () => {
       ]),
     );
     const containers = [listed({ id: 'c2' }), listed({ id: 'c1', session: other, epoch: 9 })];
-    const decided = planReconcile(containers, sessions, { orphans: 'adopt', owned: new Set() });
+    const decided = planReconcile(containers, sessions, { install: 'ours', orphans: 'adopt', owned: new Set() });
     expect(decided.map(({ kind }) => kind)).toEqual(['adopt', 'adopt']);
   });
 

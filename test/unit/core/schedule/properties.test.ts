@@ -93,15 +93,19 @@ describe('F33: occurrences around a change of the clocks', () => {
     const fromMs = utc(change) - DAY;
     const untilMs = utc(change) + DAY;
 
-    test(`are those of a walk over the minutes: ${zone} ${change}`, () => {
-      fc.assert(
-        fc.property(someFields, (fields) => {
-          const expected = firings(fields, minutes).filter((atMs) => atMs > fromMs && atMs <= untilMs);
-          expect(walk(schedule(textOf(fields), zone), fromMs, untilMs)).toEqual(expected);
-        }),
-        { numRuns: 20 },
-      );
-    }, WALK_TIMEOUT_MS);
+    test(
+      `are those of a walk over the minutes: ${zone} ${change}`,
+      () => {
+        fc.assert(
+          fc.property(someFields, (fields) => {
+            const expected = firings(fields, minutes).filter((atMs) => atMs > fromMs && atMs <= untilMs);
+            expect(walk(schedule(textOf(fields), zone), fromMs, untilMs)).toEqual(expected);
+          }),
+          { numRuns: 20 },
+        );
+      },
+      WALK_TIMEOUT_MS,
+    );
 
     test(`come from wherever one begins, always later: ${zone} ${change}`, () => {
       fc.assert(
