@@ -17,7 +17,12 @@ function reconcile(
   const sessions = new Map<typeof SESSION, KnownSession>(
     known === null ? [] : [[SESSION, { status: 'active', epoch: 3, specHash: 'now', inFlight: false, ...known }]],
   );
-  const decided = planReconcile(containers, sessions, { install: 'ours', orphans: 'adopt', owned: new Set(), ...options });
+  const decided = planReconcile(containers, sessions, {
+    install: 'ours',
+    orphans: 'adopt',
+    owned: new Set(),
+    ...options,
+  });
   return decided.map(({ container, kind, reason }) => `${container.id} ${kind} ${reason}`);
 }
 
