@@ -98,7 +98,14 @@ export class Load {
     const policy = chance.pick(['latest', 'skip', 'all'] as const);
     this.#ids += 1;
     const id = `s${String(this.#ids)}`;
-    this.#truth.serieses.set(id, { id, session, everyMinutes: new Set([everyMinutes]), policy, state: 'unknown' });
+    this.#truth.serieses.set(id, {
+      id,
+      session,
+      everyMinutes: new Set([everyMinutes]),
+      policy,
+      state: 'unknown',
+      changes: 0,
+    });
     const tz = chance.pick(['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']);
     this.#send({ session, text: 'again', id, cron: cronOf(everyMinutes), tz, missed: policy }, id);
   }
@@ -197,15 +204,20 @@ export class Load {
   ): Promise<void> {
     const before = series.state;
     series.state = 'unknown';
+    series.changes += 1;
+    const mine = series.changes;
+    // Of two changes at once nobody knows which came last.
+    const settle = (state: SeriesTruth['state']): void => {
+      if (series.changes === mine) series.state = state;
+    };
     try {
       await api.changeSchedule(series.session, series.id, { change });
     } catch (error) {
       // Refused: nothing was done.
-      if (error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code))
-        series.state = before;
+      if (error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code)) settle(before);
       throw error;
     }
-    series.state = then;
+    settle(then);
   }
 }
 

@@ -41,6 +41,8 @@ export interface SeriesTruth {
   readonly policy: 'latest' | 'skip' | 'all';
   /** As the operator left it; `unknown`: a change was asked for and its end not seen. */
   state: 'goes_on' | 'paused' | 'cancelled' | 'unknown';
+  /** Changes asked for so far. */
+  changes: number;
 }
 
 /** What really happened in a simulation, and what must never have. */
