@@ -131,7 +131,7 @@ export class Load {
         message.isConfirmed = true;
         this.#world.note('accepted', () => `${message.id} for ${message.session}`);
         const known = series === null ? undefined : this.#truth.serieses.get(series);
-        if (known?.state === 'unknown') known.state = 'goes_on';
+        if (known?.changes === 0) known.state = 'goes_on';
       },
       () => {
         isAnswered = true;
