@@ -105,6 +105,7 @@ export class Load {
       policy,
       state: 'unknown',
       changes: 0,
+      underWay: 0,
     });
     const tz = chance.pick(['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']);
     this.#send({ session, text: 'again', id, cron: cronOf(everyMinutes), tz, missed: policy }, id);
@@ -206,15 +207,19 @@ export class Load {
     series.state = 'unknown';
     series.changes += 1;
     const mine = series.changes;
+    const isAlone = series.underWay === 0;
+    series.underWay += 1;
     // Of two changes at once nobody knows which came last.
     const settle = (state: SeriesTruth['state']): void => {
-      if (series.changes === mine) series.state = state;
+      series.underWay -= 1;
+      if (isAlone && series.changes === mine) series.state = state;
     };
     try {
       await api.changeSchedule(series.session, series.id, { change });
     } catch (error) {
       // Refused: nothing was done.
-      if (error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code)) settle(before);
+      const isRefused = error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code);
+      settle(isRefused ? before : 'unknown');
       throw error;
     }
     settle(then);
