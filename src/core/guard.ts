@@ -106,7 +106,7 @@ export function isFruitless(incarnation: {
 }): boolean {
   if (incarnation.claimed || incarnation.sawAckOfIncarnation || incarnation.answered) return false;
   if (incarnation.engineRestarted === true) return false;
-  return incarnation.stopReason === null || !isHostReason(incarnation.stopReason);
+  return !isHostReason(incarnation.stopReason);
 }
 
 function isAhead(untilMs: number, nowMs: number, mostMs: number): boolean {

@@ -21,7 +21,10 @@ export function whyNoEngine() {
   }
 }
 
-/** A dockerd that may be killed: data root, socket and containerd are its own, and it touches no network of the machine. */
+/**
+ * A dockerd that may be killed: data root, socket, containerd and network namespace are its own. Beside another engine's
+ * in the same namespace even one without a bridge would take docker0 away.
+ */
 export class Engine {
   socket;
   restarts = 0;
@@ -43,7 +46,7 @@ export class Engine {
     const places = { 'data-root': 'data', 'exec-root': 'run', pidfile: 'dockerd.pid' };
     const options = Object.entries(places).map(([name, place]) => `--${name}=${join(this.#folder, place)}`);
     const plain = ['--iptables=false', '--ip6tables=false', '--bridge=none', `--live-restore=${String(keep)}`];
-    this.#child = spawn('dockerd', [...options, `--host=unix://${this.socket}`, ...plain], {
+    this.#child = spawn('unshare', ['--net', 'dockerd', ...options, `--host=unix://${this.socket}`, ...plain], {
       stdio: ['ignore', this.#log, this.#log],
     });
     const { exitCode, gone } = watchEnd(this.#child);

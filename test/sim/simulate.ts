@@ -233,6 +233,7 @@ export class Simulation {
     const { world } = this;
     world.timeline.at(0, null, () => {
       dead.bury();
+      this.truth.hostGone();
       auditSpool(this.truth);
       this.#boot(world.isQuiet ? 1_000 : world.chance.pick([100, 2_000, world.chance.int(1_000, 90_000)]));
     });

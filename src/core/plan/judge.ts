@@ -164,9 +164,10 @@ function toolTimeoutMs({ state, memory, policy }: Look): number {
 }
 
 function oldestClaim(look: Look): AckedMessage | undefined {
-  const [first, ...rest] = look.claims;
-  if (first === undefined) return undefined;
-  return rest.reduce((old, claim) => (claimedAtMs(look, claim) < claimedAtMs(look, old) ? claim : old), first);
+  return look.claims.reduce<AckedMessage | undefined>(
+    (old, claim) => (old === undefined || claimedAtMs(look, claim) < claimedAtMs(look, old) ? claim : old),
+    undefined,
+  );
 }
 
 /** When a claim was made: never before the start, never after its first sighting. */

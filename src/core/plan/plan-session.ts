@@ -66,7 +66,7 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
 
 /** A stray claim that a replay has to have forgotten first is not named twice. */
 function withoutForgotten(facts: FilesFacts, actions: readonly Action[]): FilesFacts {
-  const named = new Set(actions.flatMap((action) => (action.kind === 'forget' ? [action.claim.messageId] : [])));
+  const named = new Set(actions.filter((action) => action.kind === 'forget').map(({ claim }) => claim.messageId));
   return { ...facts, strayClaims: facts.strayClaims.filter(({ messageId }) => !named.has(messageId)) };
 }
 
@@ -98,7 +98,7 @@ function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: numbe
 function dueSinceMs(facts: FilesFacts, messages: readonly Action[], nowMs: number): number | null {
   const rearmed = [
     ...facts.acked.filter(({ message }) => message.status === 'pending').map(({ message }) => message),
-    ...facts.replays.flatMap(({ message }) => message ?? []),
+    ...facts.replays.map(({ message }) => message).filter((message) => message !== null),
   ];
   const wakes = new Set(rearmed.filter(({ trigger }) => trigger).map(({ id }) => id));
   const returned = messages.flatMap((action) =>

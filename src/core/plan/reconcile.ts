@@ -57,9 +57,7 @@ export function planReconcile<C extends ListedContainer>(
     if (container.install !== options.install) return { container, kind: 'keep', reason: 'foreign' };
     if (container.id === options.self) return { container, kind: 'keep', reason: 'self' };
     const known = container.session === undefined ? undefined : sessions.get(container.session);
-    if (container.session === undefined || known === undefined) {
-      return { container, kind: 'remove', reason: 'no_session' };
-    }
+    if (known === undefined) return { container, kind: 'remove', reason: 'no_session' };
     if (known.inFlight) return { container, kind: 'keep', reason: 'in_flight' };
     if (container.state === 'exited') return { container, kind: 'harvest', reason: 'exited' };
     if (container.state === 'created') return { container, kind: 'remove', reason: 'never_started' };

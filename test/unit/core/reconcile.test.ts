@@ -17,7 +17,12 @@ function reconcile(
   const sessions = new Map<typeof SESSION, KnownSession>(
     known === null ? [] : [[SESSION, { status: 'active', epoch: 3, specHash: 'now', inFlight: false, ...known }]],
   );
-  const decided = planReconcile(containers, sessions, { install: 'ours', orphans: 'adopt', owned: new Set(), ...options });
+  const decided = planReconcile(containers, sessions, {
+    install: 'ours',
+    orphans: 'adopt',
+    owned: new Set(),
+    ...options,
+  });
   return decided.map(({ container, kind, reason }) => `${container.id} ${kind} ${reason}`);
 }
 
@@ -107,6 +112,24 @@ describe('F5: two containers of one session', () => {
     expect(reconcile([one, two], {}, { owned: new Set(['c2']) })).toEqual(['c1 remove duplicate', 'c2 keep owned']);
     expect(reconcile([two, one], {}, { owned: new Set(['c2']) })).toEqual(['c2 keep owned', 'c1 remove duplicate']);
     expect(reconcile([two, one])).toEqual(['c2 remove duplicate', 'c1 adopt live_session']);
+  });
+
+  test('a paused one competes: it may be resumed', () => {
+    const containers = [listed(), listed({ id: 'c2', epoch: 4, state: 'paused' })];
+    expect(reconcile(containers)).toEqual(['c1 remove older_epoch', 'c2 adopt live_session']);
+  });
+
+  test('those of other sessions do not compete, whatever their incarnations', () => {
+    const other = addressOf('demo/second');
+    const sessions = new Map(
+      [SESSION, other].map((session) => [
+        session,
+        { status: 'active', epoch: 3, specHash: 'now', inFlight: false } as const,
+      ]),
+    );
+    const containers = [listed({ id: 'c2' }), listed({ id: 'c1', session: other, epoch: 9 })];
+    const decided = planReconcile(containers, sessions, { install: 'ours', orphans: 'adopt', owned: new Set() });
+    expect(decided.map(({ kind }) => kind)).toEqual(['adopt', 'adopt']);
   });
 
   test('one that ended or never started does not compete', () => {
