@@ -58,9 +58,12 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (facts.kind === 'none') {
     one.blocked = false;
     one.yieldWanted = false;
-    const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
-    recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
-    one.ended = null;
+    // Locked files may tell of a claim as soon as they can be read; until then nothing else is done anyway.
+    if (files.kind !== 'busy') {
+      const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
+      recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
+      one.ended = null;
+    }
   }
   tellBusy(porter, record, one, facts, files);
   let observation = sessionObservation(porter, record, one, facts, files);
