@@ -10,7 +10,8 @@ import type { Logger } from './logs.js';
 export interface Notices {
   /** `session` null: of the whole install. False: it could only be logged. */
   raise(kind: NoticeKind, session: SessionAddress | null, text: string): boolean;
-  settle(kind: NoticeKind, session: SessionAddress | null): void;
+  /** False: it could not be. */
+  settle(kind: NoticeKind, session: SessionAddress | null): boolean;
 }
 
 export function createNotices(registry: Registry, clock: Clock, log: Logger): Notices {
@@ -28,8 +29,10 @@ export function createNotices(registry: Registry, clock: Clock, log: Logger): No
     settle(kind, session) {
       try {
         if (registry.settleNotice(kind, session)) log.info({ notice: kind, session }, 'notice settled');
+        return true;
       } catch (err) {
         log.error({ err, notice: kind, session }, 'notice could not be settled');
+        return false;
       }
     },
   };

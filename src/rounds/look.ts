@@ -7,6 +7,7 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
+import { NightporterError } from '../protocol/errors.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
 import type { Executor } from './execute.js';
@@ -215,6 +216,19 @@ function noteClaims(porter: Porter, record: SessionRecord, one: Supervised, obse
   });
 }
 
+/**
+ * Of dead letters that nobody was told of when they ended: the host was killed then, or could not write. What cannot be
+ * told now either is not counted as seen.
+ */
+function tellDeadLetters({ notices }: Porter, { address, counts }: SessionRecord, failed: number, told: number): void {
+  const isUntold = failed - counts.failed > told;
+  const isOver = counts.failed > 0 && failed === 0;
+  const text = `${String(failed)} messages of ${address} ended as failed; they are kept: "nightporter dead list"`;
+  if (isUntold ? notices.raise('dead_letter', address, text) : !isOver || notices.settle('dead_letter', address))
+    return;
+  throw new NightporterError('failed', `notices of ${address} could not be recorded: it is tried again`);
+}
+
 /** `verdict`: what writing left behind, where something was written. */
 function recordLook(
   porter: Porter,
@@ -230,9 +244,9 @@ function recordLook(
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;
   const { due, counts, liveSeries } = verdict ?? outcome;
+  tellDeadLetters(porter, record, counts.failed, verdict?.told ?? 0);
   const dueAtMs = due.oldestDueAtMs ?? due.nextDueAtMs;
   const replayDueAtMs = replaysDueAtMs(porter, record);
-  if (record.counts.failed > 0 && counts.failed === 0) porter.notices.settle('dead_letter', record.address);
   porter.registry.recordLook(record.address, {
     counts,
     liveSeries,

@@ -1,11 +1,9 @@
 import type { Action } from '../core/action.js';
-import { guardAfterMessages } from '../core/guard.js';
 import type { MessageChange } from '../protocol/rows.js';
 import { formatInstant } from '../protocol/times.js';
 import type { Epoch } from '../protocol/address.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { SettleStep } from '../ports/session-files.js';
-import { tellHeldOrNot } from './end-incarnation.js';
 import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
@@ -54,18 +52,9 @@ export function changesOf(actions: readonly MessageAction[]): readonly MessageCh
   return actions.flatMap((action) => ('change' in action && action.change !== null ? [action.change] : []));
 }
 
-/** Messages in a row that failed by settling hold the session; one that completes starts the row anew. */
-export function guardMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {
-  const completed = actions.filter((action) => action.kind === 'complete').length;
-  const settledFailed = actions.filter((action) => action.kind === 'fail' && action.by === 'settle').length;
-  if (completed + settledFailed === 0) return;
-  const before = porter.registry.guard(record.address);
-  const after = guardAfterMessages(before, { settledFailed, completed }, porter.clock.now());
-  porter.registry.saveGuard(record.address, after);
-  tellHeldOrNot(porter, record, before, after);
-}
-
-export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {
+/** Tells of what became of messages; how many dead letters could be told of. */
+export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): number {
+  let told = 0;
   for (const action of actions) {
     if (action.kind === 'forget' || action.kind === 'clear') continue;
     if (action.kind === 'advance' || action.kind === 'recur' || action.kind === 'retire') {
@@ -75,12 +64,14 @@ export function tellMessages(porter: Porter, record: SessionRecord, actions: rea
     const fields = { session: record.address, epoch: record.epoch, messageId: action.messageId, reason: action.reason };
     porter.log.info({ ...fields, tries: action.change.set.tries }, `message ${action.kind}`);
     if (action.kind !== 'fail') continue;
-    porter.notices.raise(
+    const isTold = porter.notices.raise(
       'dead_letter',
       record.address,
       `message ${action.messageId} of ${record.address} ended as failed (${action.change.set.error ?? action.reason}); it is kept: "nightporter dead list"`,
     );
+    if (isTold) told += 1;
   }
+  return told;
 }
 
 function tellSeries(
