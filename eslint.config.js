@@ -20,7 +20,7 @@ const ROOMS = {
   daemon: ['src/daemon.ts', 'src/daemon/**'],
   entry: ['src/main.ts', 'src/index.ts'],
   runner: 'container/agent-runner/src/**',
-  test: ['test/**', 'vitest.config.ts'],
+  test: ['test/**', 'vitest.config.ts', 'vitest.mutation.config.ts'],
   tools: 'scripts/**',
 };
 
@@ -103,7 +103,7 @@ const outsideWorld = [
 ];
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/', 'coverage/', 'data/', 'reports/', '.stryker-tmp/']),
+  globalIgnores(['**/dist/', 'dist-sim/', '**/node_modules/', 'coverage/', 'data/', 'reports/', '.stryker-tmp/']),
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -163,9 +163,9 @@ export default defineConfig(
     },
   },
   {
-    // A test file may grow with its table of cases; the config file of vitest must export a default.
+    // A test file may grow with its table of cases; the config files of vitest must export a default.
     files: ['test/**/*.ts'],
     rules: { 'max-lines': ['error', { max: 600 }] },
   },
-  { files: ['vitest.config.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['vitest.config.ts', 'vitest.mutation.config.ts'], rules: { 'no-restricted-syntax': 'off' } },
 );

@@ -24,3 +24,15 @@ export class LongestFirst extends BaseSequencer {
     return [...sorted].sort((a, b) => rank(a) - rank(b));
   }
 }
+
+/** Where the first failure ends the run: what tries many cases comes after what needs milliseconds. */
+const MANY_CASES = ['core/schedule/occurrences', 'core/properties'];
+
+export class QuickestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number =>
+      MANY_CASES.findIndex((name) => moduleId.endsWith(`/test/unit/${name}.test.ts`));
+    const sorted = await super.sort(files);
+    return [...sorted].sort((a, b) => rank(a) - rank(b));
+  }
+}

@@ -10,17 +10,17 @@ export interface KnownEpochs {
   /** Of the session's containers, in every state. */
   readonly labels?: readonly number[];
   /** Incarnations that acks name. */
-  readonly acks?: readonly (number | null)[];
+  readonly acks: readonly (number | null)[];
 }
 
 /** Number of a new incarnation: 1 + the highest known, so that a restored registry cannot go back. */
-export function nextEpoch(known: KnownEpochs): Epoch {
-  const trusted = Math.max(0, ...[known.registry, ...(known.labels ?? [])].filter(isUsable));
-  const acked = (known.acks ?? []).filter((epoch) => epoch !== null).filter(isUsable);
-  const highest = Math.max(trusted, ...acked.filter((epoch) => epoch <= trusted + MOST_ABOVE));
-  return epochOf(highest + 1);
+export function nextEpoch({ registry, labels = [], acks }: KnownEpochs): Epoch {
+  const trusted = Math.max(0, ...[registry, ...labels].filter(isUsable));
+  const acked = acks.filter(isUsable).filter((epoch) => epoch <= trusted + MOST_ABOVE);
+  return epochOf(Math.max(trusted, ...acked) + 1);
 }
 
-function isUsable(epoch: number): boolean {
-  return Number.isSafeInteger(epoch) && epoch >= 0 && epoch < Number.MAX_SAFE_INTEGER;
+/** One after which another can come. */
+function isUsable(epoch: number | null): epoch is number {
+  return Number.isSafeInteger(epoch) && epoch !== Number.MAX_SAFE_INTEGER;
 }

@@ -137,8 +137,8 @@ function toolStartMs(state: ContainerStateRow | null): number | null {
 }
 
 function declaredIntervalMs(state: ContainerStateRow | null): number | null {
-  const intervalMs = state?.heartbeatIntervalMs ?? null;
-  return intervalMs !== null && intervalMs > 0 ? intervalMs : null;
+  const intervalMs = state?.heartbeatIntervalMs ?? 0;
+  return intervalMs > 0 ? intervalMs : null;
 }
 
 /** Each costs the container a message, a try or a deferral: nothing that it could go on inventing. */

@@ -10,7 +10,7 @@ export type StopReason = CauseReason | HostReason;
 
 export type HoldReason = 'fruitless_starts' | 'settled_failures' | 'oom_kills';
 
-const HOST_REASONS: readonly StopReason[] = [
+const HOST_REASONS: readonly (StopReason | null)[] = [
   'idle',
   'yielded',
   'recycled',
@@ -22,6 +22,7 @@ const HOST_REASONS: readonly StopReason[] = [
   'engine_restart',
 ] satisfies readonly HostReason[];
 
-export function isHostReason(reason: StopReason): boolean {
+/** null: it ended by itself. */
+export function isHostReason(reason: StopReason | null): boolean {
   return HOST_REASONS.includes(reason);
 }

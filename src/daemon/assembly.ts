@@ -22,6 +22,7 @@ import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
 import { StagingFolder } from '../store/staging.js';
 import { systemClock, systemRandom } from '../system.js';
+import { roundsSettings } from './rounds-settings.js';
 import { specSource } from './spec-source.js';
 
 /** The folder that holds package.json: this file's place is the same below src/ and dist/src/. */
@@ -157,14 +158,7 @@ export async function assemble(
     clock: systemClock,
     log: log.child({ component: 'rounds' }),
     notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
-    settings: {
-      sweepIntervalMs: settings.sweepIntervalMs,
-      busyRetryMaxMs: settings.busyRetryMaxMs,
-      drainTimeoutMs: settings.drainTimeoutMs,
-      maxConcurrentContainers: settings.maxConcurrentContainers,
-      driftSlice: settings.gateSlice,
-      orphans: settings.orphans,
-    },
+    settings: roundsSettings(settings),
     specs: specSource({ dataDir, settings, registry, runtime: kind, runnerVersion, environment: process.env }),
     policy: (record) => policyFor(settings, record.group, record.provider),
   });

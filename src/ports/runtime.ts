@@ -17,7 +17,7 @@ export interface Runtime {
   harvest(container: Container): Promise<ContainerEnd>;
   /** Stops at once (KILL) what runs, removes the container and its leavings. Idempotent. */
   remove(id: ContainerId): Promise<void>;
-  /** What carries this install's label, in every state, harvested ones aside. */
+  /** What carries this install's label, in every state, harvested ones aside. Others that it lists are left alone. */
   list(): Promise<readonly Container[]>;
   inspect(name: string): Promise<Container | undefined>;
   /**
@@ -78,6 +78,8 @@ export type ContainerState = 'created' | 'running' | 'paused' | 'exited';
 export interface Container {
   readonly id: ContainerId;
   readonly name: string;
+  /** As its label says; undefined when there is none. */
+  readonly install: InstallId | undefined;
   /** As its label says; undefined when the label is no address. */
   readonly session: SessionAddress | undefined;
   readonly epoch: Epoch;

@@ -152,12 +152,12 @@ export class Executor {
     const written = outcome;
     one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
     await this.#porter.turn();
-    const told = this.#porter.registry.together(() => {
-      const deadLetters = tellMessages(this.#porter, record, messages);
+    this.#porter.registry.together(() => {
+      tellMessages(this.#porter, record, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
-      return deadLetters;
     });
+    const told = messages.filter(({ kind }) => kind === 'fail').length;
     if (replaysWaitNoMore(messages)) return 'again';
     // What moved may not be due any more.
     if (messages.some(({ kind }) => kind === 'advance')) return 'again';

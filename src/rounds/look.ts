@@ -7,7 +7,6 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
-import { NightporterError } from '../protocol/errors.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
 import type { Executor } from './execute.js';
@@ -168,7 +167,8 @@ function tellBusy(
     return;
   }
   if (one.busyTold || container.kind === 'running' || files.forMs <= porter.policy(record).lockedStopMs) return;
-  one.busyTold = porter.notices.raise(
+  one.busyTold = true;
+  porter.notices.raise(
     'file_busy',
     record.address,
     `the files of ${record.address} have been locked for ${String(Math.round(files.forMs / 1_000))} s although no container of it runs (${files.detail}): find out which program has them open; its messages wait`,
@@ -216,17 +216,12 @@ function noteClaims(porter: Porter, record: SessionRecord, one: Supervised, obse
   });
 }
 
-/**
- * Of dead letters that nobody was told of when they ended: the host was killed then, or could not write. What cannot be
- * told now either is not counted as seen.
- */
+/** Of dead letters that nobody was told of when they ended: the host was killed then, or could not write. */
 function tellDeadLetters({ notices }: Porter, { address, counts }: SessionRecord, failed: number, told: number): void {
-  const isUntold = failed - counts.failed > told;
-  const isOver = counts.failed > 0 && failed === 0;
+  if (counts.failed > 0 && failed === 0) notices.settle('dead_letter', address);
+  if (failed - counts.failed <= told) return;
   const text = `${String(failed)} messages of ${address} ended as failed; they are kept: "nightporter dead list"`;
-  if (isUntold ? notices.raise('dead_letter', address, text) : !isOver || notices.settle('dead_letter', address))
-    return;
-  throw new NightporterError('failed', `notices of ${address} could not be recorded: it is tried again`);
+  notices.raise('dead_letter', address, text);
 }
 
 /** `verdict`: what writing left behind, where something was written. */

@@ -52,9 +52,7 @@ export function changesOf(actions: readonly MessageAction[]): readonly MessageCh
   return actions.flatMap((action) => ('change' in action && action.change !== null ? [action.change] : []));
 }
 
-/** Tells of what became of messages; how many dead letters could be told of. */
-export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): number {
-  let told = 0;
+export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {
   for (const action of actions) {
     if (action.kind === 'forget' || action.kind === 'clear') continue;
     if (action.kind === 'advance' || action.kind === 'recur' || action.kind === 'retire') {
@@ -64,14 +62,12 @@ export function tellMessages(porter: Porter, record: SessionRecord, actions: rea
     const fields = { session: record.address, epoch: record.epoch, messageId: action.messageId, reason: action.reason };
     porter.log.info({ ...fields, tries: action.change.set.tries }, `message ${action.kind}`);
     if (action.kind !== 'fail') continue;
-    const isTold = porter.notices.raise(
+    porter.notices.raise(
       'dead_letter',
       record.address,
       `message ${action.messageId} of ${record.address} ended as failed (${action.change.set.error ?? action.reason}); it is kept: "nightporter dead list"`,
     );
-    if (isTold) told += 1;
   }
-  return told;
 }
 
 function tellSeries(

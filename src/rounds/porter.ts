@@ -44,6 +44,8 @@ export interface RoundsSettings {
   readonly busyRetryMaxMs: number;
   readonly drainTimeoutMs: number;
   readonly maxConcurrentContainers: number;
+  /** How often the files of running sessions are compared with what the last look saw. */
+  readonly watchIntervalMs: number;
   /** Sessions whose signatures are compared in each round although nothing is known to be due. */
   readonly driftSlice: number;
   readonly orphans: 'adopt' | 'remove';

@@ -87,7 +87,7 @@ function decide(
     sessions.set(record.address, { status, epoch, specHash: specHash(specs, record), inFlight });
   }
   const owned = new Set(fleet.running().map(({ container }) => container.id as string));
-  return planReconcile(containers, sessions, { orphans: settings.orphans, owned });
+  return planReconcile(containers, sessions, { install: specs.install, orphans: settings.orphans, owned });
 }
 
 function takeOver(porter: Porter, container: Container, engineRestarted: boolean): void {

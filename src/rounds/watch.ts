@@ -1,8 +1,5 @@
 import type { Porter } from './porter.js';
 
-/** How often the files of running sessions are compared with what the last look saw. */
-const WATCH_INTERVAL_MS = 100;
-
 /**
  * Notices what containers write, by signature: works on every file system and for every runtime, costs one batched
  * call for all running sessions, and nothing while none runs.
@@ -19,7 +16,7 @@ export class Watch {
 
   start(): void {
     if (this.#stopped) return;
-    this.#cancel = this.#porter.clock.after(WATCH_INTERVAL_MS, () => {
+    this.#cancel = this.#porter.clock.after(this.#porter.settings.watchIntervalMs, () => {
       this.#busy = this.tick()
         .catch((err: unknown) => {
           this.#porter.log.warn({ err }, 'watch failed');

@@ -131,6 +131,7 @@ export function describeRuntime(name: string, makeHarness: () => Promise<Runtime
 
         expect(container).toMatchObject({
           name: spec.name,
+          install: spec.install,
           session: spec.session,
           epoch: 2,
           specHash: spec.specHash,

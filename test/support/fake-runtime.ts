@@ -80,6 +80,11 @@ export class FakeRuntime implements Runtime {
     if (state === 'down') this.#engine.endStreams();
   }
 
+  /** Event streams end, as behind a proxy that was restarted. */
+  endEvents(): void {
+    this.#engine.endStreams();
+  }
+
   /** The engine restarts: everything that ran has exited with 137. */
   restartEngine(): void {
     this.#engine.endStreams();
@@ -249,11 +254,15 @@ export class FakeRuntime implements Runtime {
       wake: () => undefined,
     };
     if (!subscriber.ended) engine.subscribers.add(subscriber);
-    signal.addEventListener('abort', () => {
+    const end = (): void => {
       subscriber.ended = true;
       subscriber.wake();
+    };
+    signal.addEventListener('abort', end);
+    return drain(subscriber, () => {
+      signal.removeEventListener('abort', end);
+      engine.subscribers.delete(subscriber);
     });
-    return drain(subscriber, () => engine.subscribers.delete(subscriber));
   }
 
   async logs(id: ContainerId, maxBytes: number): Promise<string> {
@@ -290,6 +299,7 @@ export class FakeRuntime implements Runtime {
       container: {
         id: `fake-${String(engine.ids)}` as ContainerId,
         name: spec.name,
+        install: spec.install,
         session: spec.session,
         epoch: spec.epoch,
         specHash: spec.specHash,

@@ -21,6 +21,8 @@ export interface InProcessFilesOptions {
 export interface FilesCall {
   readonly operation: OperationName;
   readonly session: SessionAddress | null;
+  /** Those of the operation. */
+  readonly params: readonly unknown[];
 }
 
 /**
@@ -46,7 +48,7 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
   }
 
   override async signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]> {
-    const found = await this.#around({ operation: 'signatures', session: null }, () =>
+    const found = await this.#around({ operation: 'signatures', session: null, params: [sessions] }, () =>
       carryOut('reading the signatures of session files', () => this.#operations.signatures(sessions)),
     );
     return 'kind' in found ? sessions.map(() => null) : found;
@@ -61,7 +63,7 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
     operation: Name,
     params: Parameters<Operations[Name]>,
   ): Promise<ReturnType<Operations[Name]> | Busy> {
-    return this.#around({ operation, session }, () =>
+    return this.#around({ operation, session, params }, () =>
       carryOut(`${operation} ${session}`, () => {
         const carry = this.#operations[operation] as (...values: unknown[]) => ReturnType<Operations[Name]>;
         return carry(...params);

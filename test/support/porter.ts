@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { policyFor } from '../../src/config/policy.js';
 import type { Settings } from '../../src/config.js';
 import { loadSettings } from '../../src/config/load.js';
+import { roundsSettings } from '../../src/daemon/rounds-settings.js';
 import { specSource } from '../../src/daemon/spec-source.js';
 import { createNotices } from '../../src/observe/notices.js';
 import type { Clock } from '../../src/ports/clock.js';
@@ -256,14 +257,7 @@ export class TestPorter {
       ...ports,
       log,
       notices: createNotices(registry, clock, log),
-      settings: {
-        sweepIntervalMs: settings.sweepIntervalMs,
-        busyRetryMaxMs: settings.busyRetryMaxMs,
-        drainTimeoutMs: settings.drainTimeoutMs,
-        maxConcurrentContainers: settings.maxConcurrentContainers,
-        driftSlice: settings.gateSlice,
-        orphans: settings.orphans,
-      },
+      settings: roundsSettings(settings),
       specs: specSource({ dataDir, settings, registry, runtime: 'process', runnerVersion: '1', environment: {} }),
       policy: (record) => policyFor(settings, record.group, record.provider),
     });

@@ -66,7 +66,7 @@ function planRead(observation: SessionObservation, files: Read, policy: Policy, 
 
 /** A stray claim that a replay has to have forgotten first is not named twice. */
 function withoutForgotten(facts: FilesFacts, actions: readonly Action[]): FilesFacts {
-  const named = new Set(actions.flatMap((action) => (action.kind === 'forget' ? [action.claim.messageId] : [])));
+  const named = new Set(actions.filter((action) => action.kind === 'forget').map(({ claim }) => claim.messageId));
   return { ...facts, strayClaims: facts.strayClaims.filter(({ messageId }) => !named.has(messageId)) };
 }
 
@@ -98,7 +98,7 @@ function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: numbe
 function dueSinceMs(facts: FilesFacts, messages: readonly Action[], nowMs: number): number | null {
   const rearmed = [
     ...facts.acked.filter(({ message }) => message.status === 'pending').map(({ message }) => message),
-    ...facts.replays.flatMap(({ message }) => message ?? []),
+    ...facts.replays.map(({ message }) => message).filter((message) => message !== null),
   ];
   const wakes = new Set(rearmed.filter(({ trigger }) => trigger).map(({ id }) => id));
   const returned = messages.flatMap((action) =>
@@ -123,7 +123,7 @@ function planBusy(container: ContainerFacts, files: Busy, policy: Policy, { nowM
   if (container.kind === 'running' && files.forMs > policy.lockedStopMs) {
     const ageMs = nowMs - container.startedAtMs;
     const isInGrace = ageMs >= 0 && ageMs <= policy.startGraceMs;
-    const detail = `its files are locked for ${files.forMs} ms: ${files.detail}`;
+    const detail = `its files are locked for ${Math.round(files.forMs)} ms: ${files.detail}`;
     if (!isInGrace) return [{ kind: 'stop', reason: 'locked', detail }];
   }
   return [{ kind: 'wait', reason: 'files_busy', untilMs: null, detail: files.detail }];

@@ -1,8 +1,10 @@
 import type { SessionAddress } from '../../protocol/address.js';
 
-/** A container with this install's label, as far as reconciling needs to know it. */
+/** A container that the runtime lists, as far as reconciling needs to know it. */
 export interface ListedContainer {
   readonly id: string;
+  /** As its label says; undefined: it has none. */
+  readonly install: string | undefined;
   /** undefined: its label is no address. */
   readonly session: SessionAddress | undefined;
   readonly epoch: number;
@@ -21,6 +23,8 @@ export interface KnownSession {
 }
 
 export interface ReconcileOptions {
+  /** Of this data dir. What carries another install's label, or none, is never touched, whatever the runtime lists. */
+  readonly install: string;
   readonly orphans: 'adopt' | 'remove';
   /** Containers that this process started or adopted already. */
   readonly owned: ReadonlySet<string>;
@@ -32,7 +36,7 @@ export type RemoveReason =
   'no_session' | 'closed_session' | 'older_epoch' | 'duplicate' | 'orphans_remove' | 'never_started';
 
 export type ContainerAction<C extends ListedContainer> = { readonly container: C } & (
-  | { readonly kind: 'keep'; readonly reason: 'owned' | 'in_flight' | 'self' }
+  | { readonly kind: 'keep'; readonly reason: 'owned' | 'in_flight' | 'self' | 'foreign' }
   | { readonly kind: 'adopt'; readonly reason: 'live_session' }
   /** Its claim runs to the end. `adopt`: it is not owned yet. */
   | { readonly kind: 'replace_when_idle'; readonly reason: 'outdated'; readonly adopt: boolean }
@@ -46,13 +50,14 @@ export function planReconcile<C extends ListedContainer>(
   sessions: ReadonlyMap<SessionAddress, KnownSession>,
   options: ReconcileOptions,
 ): ContainerAction<C>[] {
-  const up = containers.filter(({ state }) => state === 'running' || state === 'paused');
+  const isUp = ({ state, install }: C): boolean =>
+    install === options.install && (state === 'running' || state === 'paused');
+  const up = containers.filter(isUp);
   return containers.map((container) => {
+    if (container.install !== options.install) return { container, kind: 'keep', reason: 'foreign' };
     if (container.id === options.self) return { container, kind: 'keep', reason: 'self' };
     const known = container.session === undefined ? undefined : sessions.get(container.session);
-    if (container.session === undefined || known === undefined) {
-      return { container, kind: 'remove', reason: 'no_session' };
-    }
+    if (known === undefined) return { container, kind: 'remove', reason: 'no_session' };
     if (known.inFlight) return { container, kind: 'keep', reason: 'in_flight' };
     if (container.state === 'exited') return { container, kind: 'harvest', reason: 'exited' };
     if (container.state === 'created') return { container, kind: 'remove', reason: 'never_started' };

@@ -40,8 +40,7 @@ function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number)
     const change = changeOf(message, { ...set, settledClaim: mark });
     return { kind: 'complete', reason: 'answered', by: 'settle', messageId: message.id, change, claim: ref };
   }
-  const stopReason = gone.lastEnd?.stopReason ?? null;
-  if (stopReason !== null && isHostReason(stopReason)) return returned(message, ref, mark, nowMs);
+  if (isHostReason(gone.lastEnd?.stopReason ?? null)) return returned(message, ref, mark, nowMs);
   const error = `the turn did not end: ${describeEnd(gone.lastEnd)}`;
   const spent = spendTry(message, error, policy, nowMs);
   const change = { ...spent.change, set: { ...spent.change.set, settledClaim: mark } };
@@ -57,8 +56,9 @@ function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number)
 function isCounted({ message, ack }: AckedMessage, { epoch, lastEnd }: Gone): boolean {
   if (message.settledClaim === null) return false;
   if (message.settledClaim === claimMark(epoch, ack.attempt, ack.statusChanged)) return true;
-  const startedAtMs = lastEnd?.startedAtMs ?? null;
-  if (startedAtMs === null || ack.statusChangedMs === undefined) return false;
+  if (ack.statusChangedMs === undefined) return false;
+  // Where its start is not known no row is surely older.
+  const startedAtMs = lastEnd?.startedAtMs ?? -Infinity;
   return isMarkOfRow(message.settledClaim, ack) && !isAtOrAfter(ack.statusChanged, startedAtMs);
 }
 

@@ -7,7 +7,7 @@ import type { Policy } from '../policy.js';
 type WaitReason = Extract<Action, { readonly kind: 'wait' }>['reason'];
 
 /**
- * Wakes a session that has due work and no container, or says why not. Whether there is room is decided over all
+ * Wakes a session that has due work and no running container, or says why not. Whether there is room is decided over all
  * sessions. `guard`: as the actions before leave it; `dueSinceMs` null: nothing is due.
  */
 export function planWake(
@@ -17,7 +17,7 @@ export function planWake(
   policy: Policy,
   nowMs: number,
 ): readonly Action[] {
-  if (dueSinceMs === null || observation.container.kind === 'running') return [];
+  if (dueSinceMs === null) return [];
   const obstacle = findObstacle(observation);
   if (obstacle !== undefined) {
     return [{ kind: 'wait', reason: obstacle, untilMs: null, detail: OBSTACLES[obstacle] }];

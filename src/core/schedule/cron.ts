@@ -40,14 +40,14 @@ export function parseCron(text: string): CronResult {
     if (item !== undefined) return bad(`"${item}" is no ${String(FIELDS[index])}`);
   }
   try {
-    // The month by itself: of a day that never comes cron-parser says only that its definition is invalid.
+    // Month and day apart: of a day that never comes cron-parser says only that its definition is invalid.
     const parsed = parseFields(fields.with(3, '*'));
     const cron: Cron = {
       minutes: parsed.minute.values,
       hours: parsed.hour.values,
-      months: new Set(parseFields(['0', '0', '*', ...fields.slice(3, 4), '*']).month.values),
-      daysOfMonth: new Set(parsed.dayOfMonth.values.filter((day) => typeof day === 'number')),
-      daysOfWeek: new Set(parsed.dayOfWeek.values.filter((day) => typeof day === 'number').map((day) => day % 7)),
+      months: new Set(parseFields(fields.with(2, '*')).month.values),
+      daysOfMonth: new Set(parsed.dayOfMonth.values.map(Number)),
+      daysOfWeek: new Set(parsed.dayOfWeek.values.map((day) => Number(day) % 7)),
       eitherDay: !parsed.dayOfMonth.isWildcard && !parsed.dayOfWeek.isWildcard,
     };
     if (wallTimes(cron, 0).next().done !== true) return { kind: 'ok', cron };

@@ -23,10 +23,10 @@ export function nextOccurrence(schedule: Schedule, afterMs: number): number | un
     if (bestMs !== undefined && wallMs - Math.max(...around) >= bestMs) break;
     const instants = instantsOf(zone, wallMs);
     const later = (isEveryHour(cron) ? instants : instants.slice(0, 1)).find((instantMs) => instantMs > afterMs);
-    bestMs = Math.min(later ?? Infinity, bestMs ?? Infinity);
-    if (bestMs === Infinity) bestMs = undefined;
+    if (later === undefined) continue;
+    bestMs = Math.min(later, bestMs ?? later);
     // Far from any change of the clocks wall times and instants are in the same order.
-    else if (around[0] === around[1]) break;
+    if (around[0] === around[1]) break;
   }
   return bestMs;
 }

@@ -58,7 +58,8 @@ export function offsetsAround(zone: string, instantMs: number): readonly [before
 export function instantsOf(zone: string, wallMs: number): readonly number[] {
   const [before, after] = offsetsAround(zone, wallMs);
   if (before === after) return [wallMs - before];
-  const candidates = [wallMs - before, wallMs - after].sort((a, b) => a - b);
+  // Both show it only where the clocks are set back: then the first is the earlier one.
+  const candidates = [wallMs - before, wallMs - after];
   const shown = candidates.filter((instantMs) => instantMs + offsetMs(zone, instantMs) === wallMs);
   return shown.length > 0 ? shown : [wallMs - before];
 }

@@ -1,7 +1,7 @@
 import type { Epoch } from '../../protocol/address.js';
 import { findAddress } from '../../protocol/address.js';
 import { parseInstant } from '../../protocol/times.js';
-import type { Container, ContainerId, ContainerState } from '../../ports/runtime.js';
+import type { Container, ContainerId, ContainerState, InstallId } from '../../ports/runtime.js';
 import { LABELS } from '../spec-labels.js';
 import type { ContainerInfo, ContainerInspectInfo } from './engine.js';
 
@@ -49,6 +49,7 @@ function describe(id: string, name: string, labels: Labels, status: string): Omi
   return {
     id: id as ContainerId,
     name,
+    install: labels[LABELS.install] as InstallId | undefined,
     session: findAddress(labels[LABELS.session] ?? '')?.address,
     epoch: epochIn(labels[LABELS.epoch] ?? ''),
     specHash: labels[LABELS.spec] ?? '',

@@ -25,6 +25,7 @@ import { containerEvents } from './event-stream.js';
 import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext } from './image.js';
 import { tailText } from './log-tail.js';
 import { isOneOf, readOwnContainerIds } from './own-container.js';
+import { staleEndpointOf } from './stale-endpoint.js';
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
 const UNKNOWN_END: ContainerEnd = { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
@@ -224,8 +225,8 @@ export class DockerRuntime implements Runtime {
       : undefined;
   }
 
-  /** Starts what was created. Exactly one of several callers is told `started`. */
-  async #launch(spec: ContainerSpec, id: string): Promise<StartResult> {
+  /** Starts what was created. Exactly one of several callers is told `started`. Undefined: create it once more. */
+  async #launch(spec: ContainerSpec, id: string): Promise<StartResult | undefined> {
     let outcome: 'started' | 'already_started';
     const missing = await this.#findMissingProgram(spec, id);
     if (missing !== undefined) {
@@ -240,7 +241,12 @@ export class DockerRuntime implements Runtime {
     } catch (error) {
       if (error instanceof EngineAnswer) {
         await this.#removeQuietly(id);
-        return { kind: 'refused', detail: `the container of ${spec.session} does not start: ${error.message}` };
+        const network = staleEndpointOf(spec.name, error);
+        if (network === undefined)
+          return { kind: 'refused', detail: `the container of ${spec.session} does not start: ${error.message}` };
+        this.#log.warn({ session: spec.session, network }, 'name still taken in a network, freed');
+        await this.#engine.disconnect(network, spec.name);
+        return undefined;
       }
       const begun = await this.inspect(spec.name).catch(() => undefined);
       if (begun === undefined || begun.id !== id || begun.state === 'created') throw error;

@@ -129,6 +129,15 @@ export class Engine {
     );
   }
 
+  /** Gives up the name's place in a network, of a container that is gone too. */
+  async disconnect(network: string, name: string): Promise<void> {
+    await this.#orAlready(
+      this.#call(`disconnect ${name} from network ${network}`, (abortSignal) =>
+        this.#docker.getNetwork(network).disconnect({ Container: name, Force: true, abortSignal }),
+      ),
+    );
+  }
+
   /** With its anonymous volumes. Resolves as well when it is gone or another removal is under way. */
   async remove(id: string): Promise<void> {
     await this.#orAlready(

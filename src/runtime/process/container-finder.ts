@@ -78,8 +78,8 @@ export class ContainerFinder {
 }
 
 export async function toContainer(found: FoundContainer): Promise<Container> {
-  const { id, session, epoch, specHash } = found.labels;
-  const labels = { id, name: nameOfId(id), session, epoch, specHash };
+  const { id, install, session, epoch, specHash } = found.labels;
+  const labels = { id, name: nameOfId(id), install, session, epoch, specHash };
   if (found.kind === 'stray') {
     return { ...labels, state: 'running', startedAtMs: await estimateStartMs(found.runner) };
   }

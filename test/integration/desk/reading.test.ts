@@ -6,7 +6,7 @@ import type { DeskApi } from '../../../src/desk/api.js';
 import type { RuntimeQuestions } from '../../../src/desk/desk.js';
 import { epochOf } from '../../../src/protocol/address.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
-import type { Container, ContainerId } from '../../../src/ports/runtime.js';
+import type { Container, ContainerId, InstallId } from '../../../src/ports/runtime.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
 import { ackSql, runSql } from '../../support/session-files-fixture.js';
@@ -137,6 +137,7 @@ describe('dead list', () => {
 const CONTAINER: Container = {
   id: 'c1' as ContainerId,
   name: 'np-x',
+  install: 'i' as InstallId,
   session: DEMO,
   epoch: epochOf(1),
   specHash: 'x',
@@ -245,6 +246,18 @@ describe('status', () => {
       ],
       daemon: { running: true, pid: process.pid },
     });
+  });
+
+  it('F35: shows notices that the registry could not take, and none twice', async () => {
+    const raised = (text: string, atMs: number) => ({ kind: 'disk_full', session: null, text, atMs }) as const;
+    fixture.registry.raise(raised('older', 1000));
+    fixture.rounds.current = {
+      ...fixture.rounds.current,
+      unrecordedNotices: [{ ...raised('no space left', 2000), lastAtMs: 3000, count: 2 }],
+    };
+    expect((await api.status()).notices).toMatchObject([
+      { kind: 'disk_full', text: 'no space left', count: 2, since: '1970-01-01T00:00:02.000Z' },
+    ]);
   });
 
   it('works without a daemon from the registry, its facts and a look at the files', async () => {

@@ -15,7 +15,9 @@ describe('the number of a new incarnation', () => {
       { registry: 3, labels: [NaN, -1, 4.5, Number.MAX_SAFE_INTEGER], acks: [1.5] },
       4,
     ],
+    ['nor does a fraction that an ack names count', { registry: 0, acks: [1.5] }, 1],
+    ['the highest of all is none after which another comes', { registry: 0, acks: [Number.MAX_SAFE_INTEGER] }, 1],
   ])('%s', (_, known, expected) => {
-    expect(nextEpoch(known)).toBe(expected);
+    expect(nextEpoch({ acks: [], ...known })).toBe(expected);
   });
 });

@@ -32,7 +32,7 @@ describe('L17, F7: starts that end before a claim', () => {
     let guard = freshGuard();
     let nowMs = NOW;
     const startedAfterMs: number[] = [];
-    while (guard.heldSinceMs === null) {
+    for (let step = 0; guard.heldSinceMs === null && step < 20; step += 1) {
       const permission = startPermission(guard, POLICY, nowMs);
       if (permission.kind === 'wait') {
         expect(permission.reason).toBe('restart_backoff');
@@ -45,6 +45,13 @@ describe('L17, F7: starts that end before a claim', () => {
     }
     expect(startedAfterMs).toEqual([0, 1_000, 3_000, 7_000]);
     expect(guard).toMatchObject({ fruitless: 4, holdReason: 'fruitless_starts', heldSinceMs: NOW + 7_000 });
+  });
+
+  test('a session that is held and probed in vain for days keeps a wait that can be recorded', () => {
+    const guard = after(Array.from({ length: 2_000 }, () => FRUITLESS));
+    expect(guard).toMatchObject({ fruitless: 2_000, holdReason: 'fruitless_starts' });
+    // The longest that GUARD_MAX_RESTARTS asks for.
+    expect(guard.notBeforeMs).toBe(NOW + 2 ** 19 * SECOND);
   });
 
   test('without restarts the first one holds', () => {

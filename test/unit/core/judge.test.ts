@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Action } from '../../../src/core/action.js';
 import type { FilesFacts } from '../../../src/core/facts.js';
 import { noteLook } from '../../../src/core/memory.js';
 import type { RunningMemory } from '../../../src/core/memory.js';
@@ -34,18 +35,30 @@ interface Case {
   readonly memory?: RunningMemory;
 }
 
-function judge(
+function verdict(
   over: Partial<FilesFacts>,
   { container = running(), watchedForMs = HOUR, ...rest }: Case = {},
-): string[] {
+): readonly Action[] {
   const found = facts(over);
   const memory = rest.memory ?? watched(found, watchedForMs, container);
-  return said(planJudge(container, found, memory, { ...POLICY, ...rest.policy }, { ...CONTEXT, ...rest.context }));
+  return planJudge(container, found, memory, { ...POLICY, ...rest.policy }, { ...CONTEXT, ...rest.context });
+}
+
+function judge(over: Partial<FilesFacts>, rest: Case = {}): string[] {
+  return said(verdict(over, rest));
 }
 
 const silentSince = (ms: number) => ({ heartbeatMtimeMs: NOW - ms });
 const claimedFor = (ms: number) => ({ acked: [acked({ atMs: NOW - ms })] });
 const STOPPED = ['stop stale_and_stuck'];
+
+test('says how long in whole milliseconds: clocks tell fractions of them', () => {
+  const found = facts({ ...silentSince(SECOND), ...claimedFor(20 * MINUTE) });
+  const policy = { ...POLICY, turnTimeoutMs: MINUTE };
+  const context = { ...CONTEXT, nowMs: NOW + 0.375574, monotonicMs: MONOTONIC + 0.375574 };
+  const [action] = planJudge(running(), found, watched(found, HOUR, running()), policy, context);
+  expect(action).toMatchObject({ kind: 'stop', detail: `message m1 claimed ${String(20 * MINUTE)} ms ago` });
+});
 
 describe('a container that is silent and sits on a claim', () => {
   test('is stopped', () => {
@@ -216,6 +229,7 @@ describe('the timeout that a tool declares', () => {
 
   test.each([
     ['declares none', tool(null, MINUTE)],
+    ['declares none and starts this very moment', tool(null, 0)],
     ['declares a negative one', tool(-1, MINUTE)],
     ['is not named', { ...tool(HOUR, MINUTE), currentTool: null }],
     ['started nobody knows when', { ...tool(HOUR, MINUTE), toolStartedAtMs: null, updatedAtMs: null }],
@@ -251,6 +265,11 @@ describe('the ceiling', () => {
     const work = due(NOW - SECOND);
     expect(judge({ ...silentSince(30 * MINUTE), ...work })).toEqual([]);
     expect(judge({ ...silentSince(30 * MINUTE + 1), ...work })).toEqual(['stop ceiling']);
+  });
+
+  test('is not raised by the timeout of a tool that does not run', () => {
+    const containerState = state({ toolDeclaredTimeoutMs: HOUR });
+    expect(judge({ ...silentSince(30 * MINUTE + 1), ...due(NOW), containerState })).toEqual(['stop ceiling']);
   });
 
   test('holds for a long tool as long as the tool may take', () => {
@@ -298,6 +317,13 @@ describe('a container that is alive and does not claim', () => {
     expect(judge(found, { memory })).toEqual([]);
   });
 
+  test('counts only what was seen due at the last look, and is due still', () => {
+    const worked = watched(facts({ ...alive, ...due(NOW - HOUR), ...claimedFor(HOUR) }), HOUR);
+    expect(judge({ ...alive, ...due(NOW - HOUR) }, { memory: worked })).toEqual([]);
+    const waited = watched(facts({ ...alive, ...due(NOW - HOUR) }), HOUR);
+    expect(judge(alive, { memory: waited })).toEqual([]);
+  });
+
   test('is left alone while it holds any claim, or is stale', () => {
     expect(judge({ ...alive, ...due(NOW - HOUR), ...claimedFor(HOUR) })).toEqual([]);
     expect(judge({ ...silentSince(11 * MINUTE), ...due(NOW - HOUR) })).toEqual([]);
@@ -340,6 +366,13 @@ describe('progress', () => {
     expect(judge({ ...claimedFor(HOUR), ...over }, { watchedForMs, ...rest })).toEqual([]);
   });
 
+  test('F34: counts anew where the clock was set back', () => {
+    const found = facts({ ...slow(MINUTE), ...claimedFor(HOUR) });
+    const before = noteLook(undefined, found, running(), NOW, MONOTONIC - HOUR);
+    const memory = noteLook(before, found, running(), NOW, MONOTONIC);
+    expect(judge(found, { memory })).toEqual([]);
+  });
+
   test('F15: progress of next year counts as of its first sighting', () => {
     expect(judge({ ...slow(-365 * DAY), ...claimedFor(HOUR) }, { watchedForMs: 30 * MINUTE + 1 })).toEqual([
       'stop no_progress',
@@ -359,6 +392,13 @@ describe('TURN_TIMEOUT_MS', () => {
   test('is off by default, and never counts sleep (F34)', () => {
     expect(judge({ ...alive, ...claimedFor(110 * MINUTE) })).toEqual([]);
     expect(judge({ ...alive, ...claimedFor(110 * MINUTE) }, { policy, watchedForMs: 20 * MINUTE })).toEqual([]);
+  });
+
+  test('F34: counts anew where the clock was set back', () => {
+    const found = facts({ ...alive, ...claimedFor(MINUTE) });
+    const before = noteLook(undefined, found, running(), NOW, MONOTONIC - HOUR);
+    const memory = noteLook(before, found, running(), NOW, MONOTONIC);
+    expect(judge(found, { policy, memory })).toEqual([]);
   });
 
   test('does not concern a container without a claim', () => {
@@ -384,6 +424,11 @@ describe('an idle container', () => {
     expect(judge({ ...silentSince(SECOND), ...claimedFor(SECOND) }, { memory })).toEqual([]);
     expect(judge({ ...silentSince(SECOND), ...due(NOW) }, { memory })).toEqual([]);
   });
+
+  test('is not, where the last look found work', () => {
+    const memory = watched(facts({ ...silentSince(SECOND), ...due(NOW - HOUR) }), HOUR);
+    expect(judge(silentSince(SECOND), { memory })).toEqual([]);
+  });
 });
 
 describe('F34: rounds in which stops for staleness wait', () => {
@@ -401,6 +446,46 @@ describe('F34: rounds in which stops for staleness wait', () => {
   test('other stops do not wait', () => {
     const context = { stalenessWaits: 'mass_stale' as const };
     expect(judge(stuck, { context, policy: { turnTimeoutMs: MINUTE } })).toEqual(['stop turn_timeout']);
+  });
+});
+
+describe('what an operator is told of a stop', () => {
+  const stuck = { ...silentSince(660_000), ...claimedFor(120_000) };
+  const alive = silentSince(SECOND);
+  const slow = { ...alive, containerState: state({ progressAtMs: NOW - 2_400_000 }) };
+  const inTime = { policy: { turnTimeoutMs: 20 * MINUTE } };
+
+  test.each<[string, string, Partial<FilesFacts>, Case]>([
+    ['stale_and_stuck', 'no heartbeat for 660000 ms, message m1 claimed 120000 ms ago', stuck, {}],
+    ['ceiling', 'no heartbeat for 1860000 ms', { ...silentSince(1_860_000), ...due(NOW) }, {}],
+    ['turn_timeout', 'message m1 claimed 1260000 ms ago', { ...alive, ...claimedFor(1_260_000) }, inTime],
+    ['no_progress', 'no progress on message m1 for 2400000 ms', { ...slow, ...claimedFor(HOUR) }, {}],
+    [
+      'not_claiming',
+      'alive, and a message is due and unclaimed for 301000 ms',
+      { ...alive, ...due(NOW - 301_000) },
+      {},
+    ],
+    ['idle', 'nothing to do for 302000 ms', alive, { watchedForMs: 302_000 }],
+  ])('for %s: %s', (reason, detail, over, rest) => {
+    expect(verdict(over, rest)).toEqual([{ kind: 'stop', reason, detail }]);
+  });
+
+  test('the first of several messages that were claimed at once', () => {
+    const at = { atMs: NOW - 1_260_000 };
+    const claims = { acked: [acked(at), acked(at, { id: idOf('m2') })] };
+    expect(verdict({ ...alive, ...claims }, inTime)).toMatchObject([{ detail: 'message m1 claimed 1260000 ms ago' }]);
+  });
+
+  test('that has to wait: why, and what for', () => {
+    expect(verdict(stuck, { context: { stalenessWaits: 'mass_stale' } })).toEqual([
+      {
+        kind: 'wait',
+        reason: 'staleness_waits',
+        untilMs: null,
+        detail: 'mass_stale: stale_and_stuck: no heartbeat for 660000 ms, message m1 claimed 120000 ms ago',
+      },
+    ]);
   });
 });
 

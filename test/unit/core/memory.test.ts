@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { FilesFacts } from '../../../src/core/facts.js';
 import { instantOf, livenessAgeMs, noteLook, startOf, unchangedForMs } from '../../../src/core/memory.js';
 import type { RunningMemory } from '../../../src/core/memory.js';
-import { acked, DAY, due, facts, foreign, HOUR, MONOTONIC, NOW, running, SECOND, state } from './builders.js';
+import { acked, DAY, due, facts, foreign, HOUR, idOf, MONOTONIC, NOW, running, SECOND, state } from './builders.js';
 
 /** Looks one after another; each so many milliseconds after NOW, by both clocks unless `wallMs` says otherwise. */
 function looks(
@@ -79,6 +79,11 @@ describe('container_state', () => {
   });
 });
 
+test('a tool that is not named does not run, whenever it is said to have started', () => {
+  const memory = looks({ atMs: 0, containerState: state({ currentTool: null, toolStartedAtMs: NOW - 6 }) });
+  expect(memory.toolStart.valueMs).toBeNull();
+});
+
 describe('claims', () => {
   test('are first seen by message and attempt, and forgotten when they are gone', () => {
     const first = { acked: [acked({ attempt: 1 }, { attempt: 1 })] };
@@ -92,6 +97,21 @@ describe('claims', () => {
   test('of a foreign runner are known by the attempt of their message', () => {
     const claim = { acked: [acked(foreign(), { attempt: 3 })] };
     expect([...looks({ atMs: 0, ...claim }).claims.keys()]).toEqual(['m1 3']);
+  });
+});
+
+describe('turns', () => {
+  test('have begun where their ack is of the present attempt', () => {
+    const found = {
+      acked: [acked({ attempt: 1 }, { attempt: 2 }), acked({ attempt: 3 }, { id: idOf('m2'), attempt: 3 })],
+    };
+    expect([...looks({ atMs: 0, ...found }).begun.keys()]).toEqual(['m2 3']);
+  });
+
+  test('have ended where they are acknowledged or recorded, not while they run', () => {
+    const rows = [acked(), acked({ status: 'completed' }, { id: idOf('m2') })];
+    const counts = { ...facts().counts, completed: 20, failed: 300 };
+    expect(looks({ atMs: 0, acked: rows, counts }).turnsEnded).toBe(321);
   });
 });
 

@@ -37,14 +37,14 @@ describe('waking', () => {
   });
 
   test.each([
-    ['suspended', { status: 'suspended' }],
-    ['closed', { status: 'closed' }],
-    ['blocked', { blocked: true }],
-    ['draining', { draining: true }],
-    ['runtime_unknown', { container: { kind: 'unknown' } }],
-    ['in_flight', { container: { kind: 'in_flight' } }],
-  ] as const)('not while %s, and says so', (reason, over) => {
-    expect(plan(observe(DUE, over))).toMatchObject([{ kind: 'wait', reason, untilMs: null }]);
+    ['suspended', 'the session is suspended', { status: 'suspended' }],
+    ['closed', 'the session is closed', { status: 'closed' }],
+    ['blocked', 'its container could not be stopped', { blocked: true }],
+    ['draining', 'the daemon is draining', { draining: true }],
+    ['runtime_unknown', 'the runtime does not answer', { container: { kind: 'unknown' } }],
+    ['in_flight', 'a start or stop is in flight', { container: { kind: 'in_flight' } }],
+  ] as const)('not while %s, and says so: %s', (reason, detail, over) => {
+    expect(plan(observe(DUE, over))).toEqual([{ kind: 'wait', reason, untilMs: null, detail }]);
     expect(plan(observe(facts(), over)), 'but only where something is due').toEqual([]);
   });
 
@@ -75,6 +75,14 @@ describe('L17: the third message in a row that fails by settling', () => {
     expect(said(plan(observe(spent, { guard })))).toEqual(['fail tries_spent', 'hold settled_failures', 'wait held']);
   });
 
+  test.each([
+    ['fails by its ack', { status: 'failed', errorClass: 'fatal' }, 'fail fatal'],
+    ['is tried again', {}, 'retry unfinished_turn'],
+  ] as const)('does not hold where it %s', (_, ackOver, expected) => {
+    const found = facts({ ...due(NOW - SECOND), acked: [acked(ackOver)] });
+    expect(said(plan(observe(found, { guard })))).toEqual([expected, 'wake due']);
+  });
+
   test('does not, where another one completed before it', () => {
     const completed = acked({ status: 'completed' }, { id: idOf('m0') });
     const found = { ...spent, acked: [completed, ...spent.acked] };
@@ -93,8 +101,12 @@ describe('stops that the host wants', () => {
     ['replaced', {}, { outdated: true }],
   ] as const)('F39: as %s: between turns at once, a turn is waited for', (reason, over, outdated) => {
     const container = running(outdated);
-    expect(said(plan(observe(idle, { ...over, container })))).toEqual([`stop ${reason}`]);
-    expect(said(plan(observe(busy, { ...over, container })))).toEqual(['wait turn_running']);
+    expect(plan(observe(idle, { ...over, container }))).toEqual([
+      { kind: 'stop', reason, detail: 'it holds no claim' },
+    ]);
+    expect(plan(observe(busy, { ...over, container }))).toEqual([
+      { kind: 'wait', reason: 'turn_running', untilMs: null, detail: `${reason}: 1 claims held` },
+    ]);
   });
 
   test('an outdated container with due work is replaced before it claims more', () => {
@@ -121,8 +133,9 @@ describe('stops that the host wants', () => {
 });
 
 describe('files that cannot be read', () => {
-  const with_ = (files: FilesObservation, over: Partial<SessionObservation> = {}) =>
-    said(plan(observe(DUE, { ...over, files })));
+  const planWith = (files: FilesObservation, over: Partial<SessionObservation> = {}) =>
+    plan(observe(DUE, { ...over, files }));
+  const with_ = (files: FilesObservation, over: Partial<SessionObservation> = {}) => said(planWith(files, over));
   const hostile: FilesObservation = { kind: 'hostile', file: 'outbound.db', detail: 'a link' };
   const corrupt: FilesObservation = { kind: 'corrupt', file: 'outbound.db', detail: 'NOTADB' };
   const busy = (forMs: number): FilesObservation => ({ kind: 'busy', forMs, detail: 'outbound.db is locked' });
@@ -144,6 +157,34 @@ describe('files that cannot be read', () => {
     expect(with_(corrupt, { container: { kind: 'in_flight' } })).toEqual(['wait in_flight']);
   });
 
+  test('F1: what is wrong with which file is told with all that is done, or waits, for it', () => {
+    const [file, detail] = ['outbound.db', 'outbound.db: NOTADB'];
+    expect(planWith(hostile, { container: running() })).toEqual([
+      { kind: 'quarantine', reason: 'hostile', file, detail: 'a link' },
+      { kind: 'stop', reason: 'hostile', detail: 'outbound.db: a link' },
+    ]);
+    expect(planWith(corrupt, { container: running() })).toEqual([{ kind: 'stop', reason: 'corrupt', detail }]);
+    expect(planWith(corrupt)).toEqual([{ kind: 'replace_file', reason: 'corrupt', file, detail: 'NOTADB' }]);
+    for (const [kind, reason] of [
+      ['unknown', 'runtime_unknown'],
+      ['in_flight', 'in_flight'],
+    ] as const) {
+      expect(planWith(corrupt, { container: { kind } })).toEqual([{ kind: 'wait', reason, untilMs: null, detail }]);
+    }
+    expect(planWith(hostile, { quarantined: true })).toEqual([
+      { kind: 'wait', reason: 'quarantined', untilMs: null, detail: 'until an operator releases it' },
+    ]);
+    expect(planWith(hostile, { quarantined: true, container: running() })).toEqual([
+      { kind: 'stop', reason: 'hostile', detail: 'the session is quarantined' },
+    ]);
+    expect(planWith(busy(SECOND))).toEqual([
+      { kind: 'wait', reason: 'files_busy', untilMs: null, detail: 'outbound.db is locked' },
+    ]);
+    expect(planWith(busy(45 * SECOND), { container: running() })).toEqual([
+      { kind: 'stop', reason: 'locked', detail: 'its files are locked for 45000 ms: outbound.db is locked' },
+    ]);
+  });
+
   test('F13: locked for longer than LOCKED_STOP_MS: the holder is stopped', () => {
     const container = running();
     expect(with_(busy(30 * SECOND), { container })).toEqual(['wait files_busy']);
@@ -151,10 +192,15 @@ describe('files that cannot be read', () => {
     expect(with_(busy(HOUR))).toEqual(['wait files_busy']);
   });
 
+  test('for how long is said in whole milliseconds: the monotonic clock has fractions', () => {
+    const [action] = plan(observe(DUE, { container: running(), files: busy(30_001.4) }));
+    expect(action).toMatchObject({ detail: 'its files are locked for 30001 ms: outbound.db is locked' });
+  });
+
   test('F3: but not within the grace of its start', () => {
-    expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE }) })).toEqual([
-      'wait files_busy',
-    ]);
+    for (const startedAtMs of [NOW, NOW - MINUTE]) {
+      expect(with_(busy(45 * SECOND), { container: running({ startedAtMs }) })).toEqual(['wait files_busy']);
+    }
     expect(with_(busy(45 * SECOND), { container: running({ startedAtMs: NOW - MINUTE - 1 }) })).toEqual([
       'stop locked',
     ]);

@@ -6,7 +6,7 @@ import { addressOf } from './builders.js';
 const SESSION = addressOf('demo/first');
 
 function listed(over: Partial<ListedContainer> = {}): ListedContainer {
-  return { id: 'c1', session: SESSION, epoch: 3, specHash: 'now', state: 'running', ...over };
+  return { id: 'c1', install: 'ours', session: SESSION, epoch: 3, specHash: 'now', state: 'running', ...over };
 }
 
 function reconcile(
@@ -17,7 +17,12 @@ function reconcile(
   const sessions = new Map<typeof SESSION, KnownSession>(
     known === null ? [] : [[SESSION, { status: 'active', epoch: 3, specHash: 'now', inFlight: false, ...known }]],
   );
-  const decided = planReconcile(containers, sessions, { orphans: 'adopt', owned: new Set(), ...options });
+  const decided = planReconcile(containers, sessions, {
+    install: 'ours',
+    orphans: 'adopt',
+    owned: new Set(),
+    ...options,
+  });
   return decided.map(({ container, kind, reason }) => `${container.id} ${kind} ${reason}`);
 }
 
@@ -61,6 +66,23 @@ describe('F5, F22: containers that carry our label', () => {
   });
 });
 
+describe('F19: what is not of this install', () => {
+  test.each([
+    ['of another one', 'theirs'],
+    ['without a label', undefined],
+  ])('is left alone, whatever state it is in: %s', (_, install) => {
+    for (const state of ['created', 'running', 'paused', 'exited'] as const) {
+      expect(reconcile([listed({ install, state })])).toEqual(['c1 keep foreign']);
+      expect(reconcile([listed({ install, state })], null, { orphans: 'remove' })).toEqual(['c1 keep foreign']);
+    }
+  });
+
+  test('is no rival of our own, however new', () => {
+    const theirs = listed({ id: 'c0', install: 'theirs', epoch: 9 });
+    expect(reconcile([theirs, listed()])).toEqual(['c0 keep foreign', 'c1 adopt live_session']);
+  });
+});
+
 describe('F21, F39: an outdated container', () => {
   const old = listed({ specHash: 'yesterday' });
 
@@ -68,7 +90,7 @@ describe('F21, F39: an outdated container', () => {
     expect(reconcile([old])).toEqual(['c1 replace_when_idle outdated']);
     const sessions = new Map([[SESSION, { status: 'active', epoch: 3, specHash: 'now', inFlight: false } as const]]);
     const adopt = (owned: readonly string[]) =>
-      planReconcile([old], sessions, { orphans: 'adopt', owned: new Set(owned) });
+      planReconcile([old], sessions, { install: 'ours', orphans: 'adopt', owned: new Set(owned) });
     expect(adopt([])).toMatchObject([{ adopt: true }]);
     expect(adopt(['c1'])).toMatchObject([{ adopt: false }]);
   });
@@ -90,6 +112,24 @@ describe('F5: two containers of one session', () => {
     expect(reconcile([one, two], {}, { owned: new Set(['c2']) })).toEqual(['c1 remove duplicate', 'c2 keep owned']);
     expect(reconcile([two, one], {}, { owned: new Set(['c2']) })).toEqual(['c2 keep owned', 'c1 remove duplicate']);
     expect(reconcile([two, one])).toEqual(['c2 remove duplicate', 'c1 adopt live_session']);
+  });
+
+  test('a paused one competes: it may be resumed', () => {
+    const containers = [listed(), listed({ id: 'c2', epoch: 4, state: 'paused' })];
+    expect(reconcile(containers)).toEqual(['c1 remove older_epoch', 'c2 adopt live_session']);
+  });
+
+  test('those of other sessions do not compete, whatever their incarnations', () => {
+    const other = addressOf('demo/second');
+    const sessions = new Map(
+      [SESSION, other].map((session) => [
+        session,
+        { status: 'active', epoch: 3, specHash: 'now', inFlight: false } as const,
+      ]),
+    );
+    const containers = [listed({ id: 'c2' }), listed({ id: 'c1', session: other, epoch: 9 })];
+    const decided = planReconcile(containers, sessions, { install: 'ours', orphans: 'adopt', owned: new Set() });
+    expect(decided.map(({ kind }) => kind)).toEqual(['adopt', 'adopt']);
   });
 
   test('one that ended or never started does not compete', () => {

@@ -256,6 +256,7 @@ describe('F12: a schedule that cannot be read', () => {
     const last = 8.64e15 - 2 * DAY;
     const actions = end({ ...done, atMs: NOW }, { occurrenceMs: last, recurrence: '0 0 1 1 *' });
     expect(said(actions)).toEqual(['complete acked', 'retire no_more']);
+    expect(only(actions, 'retire')).toMatchObject([{ messageId: 'm1', detail: 'its schedule has no next time' }]);
     const all = planRecurrence(
       only(end(done, { recurrence: null }), 'complete'),
       [{ message: message({ recurrence: '0 0 1 1 *', missed: 'all', occurrenceMs: last - 366 * DAY }), begunMs: last }],
@@ -305,6 +306,10 @@ describe('F34: occurrences that were missed with no container running', () => {
 
   test('all runs each, one after another', () => {
     expect(missed({ missed: 'all', occurrenceMs: NOW - 8 * HOUR })).toEqual([]);
+  });
+
+  test('a row that its series went on without is left alone', () => {
+    expect(missed({ recurrence: null, occurrenceMs: NOW - 8 * HOUR })).toEqual([]);
   });
 
   test('skip stays where nothing comes any more', () => {

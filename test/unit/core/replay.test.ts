@@ -27,7 +27,7 @@ describe('a replay that was asked for', () => {
     for (const noneRuns of [true, false]) {
       const { actions, rearmWaits } = plan(requested({ ack: found }), noneRuns);
       expect(said(actions)).toEqual(['replay requested']);
-      expect(only(actions, 'replay')).toMatchObject([{ dropAck: false, dueAtMs: NOW }]);
+      expect(only(actions, 'replay')).toMatchObject([{ by: 'operator', dropAck: false, dueAtMs: NOW }]);
       expect(rearmWaits).toBe(false);
     }
   });

@@ -62,6 +62,8 @@ describe('F37: idle containers give up their places', () => {
 
   test('more of them where the limit was lowered', () => {
     expect(room({ waiting: [waits('a/1', 1)], occupied: 4, idle }).yield).toEqual(['b/2', 'b/3', 'b/1']);
+    const two = [waits('a/1', 1), waits('a/2', 2)];
+    expect(room({ waiting: two, occupied: 4, idle }).yield).toEqual(['b/2', 'b/3', 'b/1', 'b/4']);
   });
 });
 

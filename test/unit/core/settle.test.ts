@@ -108,12 +108,18 @@ describe('a claim that was left behind', () => {
   ] as const)('an end as %s costs no try and is due at once', (stopReason) => {
     const actions = settle({}, { tries: 5, processAfterMs: NOW - 1 }, { lastEnd: { stopReason } });
     expect(said(actions)).toEqual(['retry host_ended_turn', 'wake due']);
-    expect(actions[0]).toMatchObject({ dueAtMs: NOW, claim: { messageId: 'm1' } });
+    expect(actions[0]).toMatchObject({ by: 'settle', dueAtMs: NOW, claim: { messageId: 'm1' }, dropAck: false });
     expect(only(actions, 'retry')[0]?.change.set).toEqual({
       attempt: 1,
       processAfterMs: NOW,
       settledClaim: claimMark(7, 0, ack().statusChanged),
     });
+  });
+
+  test('beside what is given back the wake counts from what has been due longer', () => {
+    const found = facts({ acked: [acked()], ...due(NOW - 5) });
+    const actions = planSession(observe(found, { lastEnd: { stopReason: 'idle' } }), POLICY, CONTEXT);
+    expect(only(actions, 'wake')).toEqual([{ kind: 'wake', reason: 'due', dueSinceMs: NOW - 5 }]);
   });
 
   test('what is given back wakes nobody where it is paused or context', () => {
@@ -238,6 +244,11 @@ describe('a host that was killed between counting a claim and deleting its row',
     expect(said(settle(row, after, later))).toEqual(['retry unfinished_turn']);
   });
 
+  test('a claim is counted where none of its message ever was, however old it is', () => {
+    const later = { lastEnd: { stopReason: null, startedAtMs: NOW } };
+    expect(said(settle(foreignRow, {}, later))).toEqual(['retry unfinished_turn']);
+  });
+
   test('foreign runner: another claim before a later start was not counted', () => {
     const after = counted(foreignRow, { attempt: 2 });
     const later = { epoch: 8, lastEnd: { stopReason: null, startedAtMs: NOW } };
@@ -252,7 +263,7 @@ describe('a host that was killed between counting a claim and deleting its row',
     expect(said(again)).toEqual(['retry unfinished_turn']);
     expect(only(again, 'retry')[0]?.change).toMatchObject({
       expect: { attempt: 3, tries: 1 },
-      set: { tries: 2, settledClaim: claimMark(8, null, '2026-03-14 11:59:50') },
+      set: { tries: 2, settledClaim: '8:-:2026-03-14 11:59:50' },
     });
   });
 

@@ -108,6 +108,12 @@ describe('retryable failures', () => {
     ]);
   });
 
+  test('a message is re-armed beside its running container: the ack names the attempt that ended', () => {
+    const over = { container: running() };
+    expect(said(sync({ status: 'failed', errorClass: 'retryable' }, {}, over))).toEqual(['retry acked_retryable']);
+    expect(said(sync({ status: 'failed', errorClass: 'rate_limited' }, {}, over))).toEqual(['defer rate_limited']);
+  });
+
   test('the fifth retry is given, a sixth is not', () => {
     expect(said(sync({ status: 'failed', errorClass: 'retryable' }, { tries: 4 }))).toEqual(['retry acked_retryable']);
     const spent = sync({ status: 'failed', errorClass: 'retryable' }, { tries: 5 });
@@ -149,6 +155,11 @@ describe('L18: rate limits', () => {
     ['exactly 7 days old survives', { timestampMs: NOW - 7 * DAY, deferrals: 7 }, 'defer rate_limited'],
     ['more than 7 days old is given up', { timestampMs: NOW - 7 * DAY - 1, deferrals: 7 }, 'fail deferrals_spent'],
     ['put in long before it was due is not', { timestampMs: NOW - 40 * DAY, deferrals: 6 }, 'defer rate_limited'],
+    [
+      'an occurrence is as old as its time, however old its row is',
+      { timestampMs: NOW - 40 * DAY, occurrenceMs: NOW - HOUR, deferrals: 7 },
+      'defer rate_limited',
+    ],
     ['a timestamp in the future counts as now', { timestampMs: NOW + 9 * DAY }, 'defer rate_limited'],
   ])('%s', (_, over, expected) => {
     expect(said(sync(limited, over))).toEqual([expected]);

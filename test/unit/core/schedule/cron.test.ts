@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isEveryHour, parseCron } from '../../../../src/core/schedule/cron.js';
+import { isEveryHour, parseCron, wallTimes } from '../../../../src/core/schedule/cron.js';
 import type { Cron } from '../../../../src/core/schedule/cron.js';
+import { utc } from '../../../support/wall-times.js';
 
 function cronOf(text: string): Cron {
   const parsed = parseCron(text);
@@ -42,7 +43,7 @@ describe('F12: what is refused as a cron expression, and why', () => {
   });
 
   it.each([
-    ['60 * * * *', /60.*0-59/],
+    ['60 * * * *', /^Constraint error, got value 60 .*0-59/],
     ['* 24 * * *', /24.*0-23/],
     ['0 0 0 * *', /0 .*1-31/],
     ['0 0 32 * *', /32.*1-31/],
@@ -121,5 +122,13 @@ describe('what is taken as a cron expression', () => {
     for (const text of ['* * * * *', '30 * * * 1', '0 */1 * * *', '0 0-23 * * *'])
       expect(isEveryHour(cronOf(text))).toBe(true);
     for (const text of ['0 9 * * *', '0 */2 * * *', '0 1-23 * * *']) expect(isEveryHour(cronOf(text))).toBe(false);
+  });
+});
+
+describe('wall times', () => {
+  it('are those after one, in order', () => {
+    const times = wallTimes(cronOf('0 9,18 * * *'), utc('2026-01-15 09:00'));
+    const expected = ['2026-01-15 18:00', '2026-01-16 09:00', '2026-01-16 18:00'].map(utc);
+    expect(expected.map(() => times.next().value)).toEqual(expected);
   });
 });

@@ -7,6 +7,9 @@ import { DAY, HOUR, MINUTE } from '../builders.js';
 import { utc } from '../../../support/wall-times.js';
 import { schedule, walk } from './schedules.js';
 
+/** Where a zone skips a day every minute of two days is asked for: seconds, and more on a machine that others use. */
+const WALK_TIMEOUT_MS = 60_000;
+
 /** Days around changes of the clocks, two on each side: forward and back, half an hour, midnight, a whole day. */
 const CHANGES = [
   ['Europe/Berlin', '2026-03-29 01:00'],
@@ -90,15 +93,19 @@ describe('F33: occurrences around a change of the clocks', () => {
     const fromMs = utc(change) - DAY;
     const untilMs = utc(change) + DAY;
 
-    test(`are those of a walk over the minutes: ${zone} ${change}`, () => {
-      fc.assert(
-        fc.property(someFields, (fields) => {
-          const expected = firings(fields, minutes).filter((atMs) => atMs > fromMs && atMs <= untilMs);
-          expect(walk(schedule(textOf(fields), zone), fromMs, untilMs)).toEqual(expected);
-        }),
-        { numRuns: 20 },
-      );
-    });
+    test(
+      `are those of a walk over the minutes: ${zone} ${change}`,
+      () => {
+        fc.assert(
+          fc.property(someFields, (fields) => {
+            const expected = firings(fields, minutes).filter((atMs) => atMs > fromMs && atMs <= untilMs);
+            expect(walk(schedule(textOf(fields), zone), fromMs, untilMs)).toEqual(expected);
+          }),
+          { numRuns: 20 },
+        );
+      },
+      WALK_TIMEOUT_MS,
+    );
 
     test(`come from wherever one begins, always later: ${zone} ${change}`, () => {
       fc.assert(

@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { instantsOf, offsetMs, offsetsAround } from '../../../../src/core/schedule/zone.js';
 import { HOUR, MINUTE } from '../builders.js';
 import { utc } from '../../../support/wall-times.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('the offset of a zone at an instant', () => {
   it.each([
@@ -24,6 +28,19 @@ describe('the offset of a zone at an instant', () => {
   it('does not depend on fractions of a second, before 1970 neither', () => {
     expect(offsetMs('Europe/Berlin', utc('2026-01-01 00:00:00.999'))).toBe(HOUR);
     expect(offsetMs('UTC', -1)).toBe(0);
+  });
+
+  it('is asked for once per quarter of an hour; beyond two thousand of them that begins anew', () => {
+    const asked = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
+    const ask = (quarter: number): number => offsetMs('Asia/Dhaka', quarter * 15 * MINUTE + 14 * MINUTE);
+    for (let quarter = 0; quarter < 2_000; quarter += 1) expect(ask(quarter)).toBe(6 * HOUR);
+    expect([ask(0), ask(1_999)]).toEqual([6 * HOUR, 6 * HOUR]);
+    expect(asked).toHaveBeenCalledTimes(2_000);
+    ask(2_000);
+    ask(2_000);
+    expect(asked).toHaveBeenCalledTimes(2_001);
+    ask(0);
+    expect(asked).toHaveBeenCalledTimes(2_002);
   });
 
   it('differs around a change of the clocks alone', () => {

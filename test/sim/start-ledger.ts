@@ -1,0 +1,59 @@
+import type { SessionAddress } from '../../src/protocol/address.js';
+import type { SimContainer } from './container.js';
+import type { World } from './world.js';
+
+interface Row {
+  /** When those containers started, in a row, that ended by themselves before a claim. */
+  fruitless: number[];
+  lastStartWallMs: number;
+  jumpsAtLastStart: number;
+}
+
+/** An engine may take as long as the host waits for it: one start comes late, the next at once. */
+const SLACK_MS = 30_000;
+
+/** Counts fruitless starts as they really were: L17, whatever hosts were killed in between. */
+export class StartLedger {
+  readonly #world: World;
+  readonly #rows = new Map<SessionAddress, Row>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  started({ session }: SimContainer): void {
+    const { settings, timeline, clockJumps, engineFailedMs } = this.#world;
+    const row = this.#rowOf(session);
+    // Whether those ended with the engine nobody can tell.
+    const fruitless = row.fruitless.filter((startedMs) => startedMs > engineFailedMs).length;
+    const most = settings.guardMaxRestarts + 1;
+    const waitedMs = timeline.wallMs - row.lastStartWallMs;
+    // A clock that was set lets probes come early or late.
+    const isEarly = waitedMs + SLACK_MS < settings.guardProbeMs && row.jumpsAtLastStart === clockJumps;
+    if (fruitless >= most && isEarly) {
+      this.#world.violate(
+        `${session} is started again ${String(waitedMs)} ms after ${String(fruitless)} starts that claimed nothing`,
+      );
+    }
+    row.lastStartWallMs = timeline.wallMs;
+    row.jumpsAtLastStart = clockJumps;
+  }
+
+  died({ session, hasClaimed, startedMonotonicMs }: SimContainer, isHostCaused: boolean): void {
+    const row = this.#rowOf(session);
+    if (hasClaimed) row.fruitless = [];
+    else if (!isHostCaused) row.fruitless.push(startedMonotonicMs);
+  }
+
+  released(session: SessionAddress): void {
+    this.#rowOf(session).fruitless = [];
+  }
+
+  #rowOf(session: SessionAddress): Row {
+    const known = this.#rows.get(session);
+    if (known !== undefined) return known;
+    const row: Row = { fruitless: [], lastStartWallMs: 0, jumpsAtLastStart: 0 };
+    this.#rows.set(session, row);
+    return row;
+  }
+}

@@ -1,0 +1,84 @@
+import { policyFor } from '../../src/config/policy.js';
+import type { GroupName } from '../../src/protocol/address.js';
+import type { SimContainer } from './container.js';
+import type { World } from './world.js';
+
+/**
+ * Between the last reading of a session's files and the stop that follows from it: the answer of a file worker, at most,
+ * and a turn of the loop.
+ */
+const READ_TO_STOP_MS = 2_000;
+const LEAST_DECLARED_MS = 60_000;
+
+/** Whether a stop is right by what the container really did; null: it is. The rules are those of ARCHITECTURE.md. */
+export function judgeStop(world: World, container: SimContainer, reason: string): string | null {
+  const { timeline, settings } = world;
+  const policy = policyFor(settings, container.session.split('/')[0] as GroupName, null);
+  const beat = ages(world, container.beatMonotonicMs, container.beatWallMs);
+  const start = ages(world, container.startedMonotonicMs, container.startedWallMs);
+  const claims = [...container.claims.values()].map((claim) => ages(world, claim.atMonotonicMs, claim.atWallMs));
+  const heldMs = Math.max(-1, ...claims.map(({ mostMs }) => mostMs));
+  const isJudged = ['stale_and_stuck', 'ceiling', 'not_claiming', 'no_progress', 'idle'].includes(reason);
+  if (isJudged && start.mostMs + READ_TO_STOP_MS < policy.startGraceMs) return 'it has just been started';
+  const silentFor = (limitMs: number): boolean => {
+    const watchedMs = Math.min(limitMs, 2 * policy.sweepIntervalMs);
+    return beat.mostMs + READ_TO_STOP_MS > limitMs && beat.monotonicMs + READ_TO_STOP_MS > watchedMs;
+  };
+  switch (reason) {
+    case 'stale_and_stuck': {
+      const declaredMs = Math.min(Math.max(6 * container.heartbeatMs, LEAST_DECLARED_MS), policy.staleThresholdMs);
+      const thresholdMs = container.isForeign ? policy.staleThresholdMs : declaredMs;
+      if (!silentFor(thresholdMs)) return `its heart beat ${String(beat.mostMs)} ms ago`;
+      if (heldMs < 0) return 'it holds no claim';
+      if (heldMs + READ_TO_STOP_MS < policy.claimStuckMs) return `its claim is ${String(heldMs)} ms old`;
+      return toolExcuses(world, container, policy.maxToolTimeoutMs) ? 'its tool may still run' : null;
+    }
+    case 'ceiling':
+      return silentFor(policy.absoluteCeilingMs) ? null : `its heart beat ${String(beat.mostMs)} ms ago`;
+    case 'not_claiming':
+      if (isHeldBeforeReading(claims)) return 'it holds a claim';
+      return start.monotonicMs + READ_TO_STOP_MS < policy.notClaimingMs ? 'it has just been started' : null;
+    case 'no_progress': {
+      const sinceMs = timeline.monotonicMs - container.progressMonotonicMs;
+      return sinceMs + READ_TO_STOP_MS < policy.noProgressMs ? `it made progress ${String(sinceMs)} ms ago` : null;
+    }
+    case 'locked': {
+      const lockedMs = timeline.monotonicMs - (world.readableMs.get(container.session) ?? 0);
+      return lockedMs + READ_TO_STOP_MS < policy.lockedStopMs
+        ? `its files could be read ${String(lockedMs)} ms ago`
+        : null;
+    }
+    case 'idle':
+    case 'yielded':
+    case 'recycled':
+    case 'drained':
+    case 'replaced':
+    case 'suspended':
+    case 'closed':
+      return isHeldBeforeReading(claims) ? 'it holds a claim' : null;
+    default:
+      return null;
+  }
+}
+
+interface Ages {
+  readonly monotonicMs: number;
+  /** By the clock that says more: the wall clock may have been set. */
+  readonly mostMs: number;
+}
+
+function ages({ timeline }: World, sinceMonotonicMs: number, sinceWallMs: number): Ages {
+  const monotonicMs = timeline.monotonicMs - sinceMonotonicMs;
+  return { monotonicMs, mostMs: Math.max(monotonicMs, timeline.wallMs - sinceWallMs) };
+}
+
+function isHeldBeforeReading(claims: readonly Ages[]): boolean {
+  return claims.some(({ monotonicMs }) => monotonicMs > READ_TO_STOP_MS);
+}
+
+/** A runner that declared its heartbeat beats during tools: its silence is not excused by one. */
+function toolExcuses(world: World, { isForeign, tool }: SimContainer, mostMs: number): boolean {
+  if (!isForeign || tool === null) return false;
+  const { mostMs: runsMs } = ages(world, tool.sinceMonotonicMs, tool.sinceWallMs);
+  return runsMs + READ_TO_STOP_MS < Math.min(tool.timeoutMs, mostMs);
+}
