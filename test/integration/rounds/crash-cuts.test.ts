@@ -1,3 +1,5 @@
+// First: sessions' files are opened often, and their handles are kept for the next who opens the same file.
+import { closeHandles } from '../../sim/shared-handles.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CrashBench, keptBy, outcomes, toRest } from '../../support/crash-bench.js';
 import { SCENARIOS } from '../../support/crash-scenarios.js';
@@ -13,6 +15,7 @@ import type { PlantedFault } from '../../support/planted-faults.js';
 let bench: CrashBench;
 
 afterEach(() => {
+  closeHandles();
   bench.close();
 });
 
