@@ -103,7 +103,7 @@ const outsideWorld = [
 ];
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/', 'coverage/', 'data/', 'reports/', '.stryker-tmp/']),
+  globalIgnores(['**/dist/', 'dist-sim/', '**/node_modules/', 'coverage/', 'data/', 'reports/', '.stryker-tmp/']),
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -1,17 +1,18 @@
 import type { Streamed } from '../desk/api.js';
+import { plainJson } from '../protocol/plain-text.js';
 import type { CommandContext, Output } from './context.js';
 
 const CHUNK_CHARS = 32 * 1024;
 
 export async function printJson(output: Output, view: unknown): Promise<void> {
-  await output.write(`${JSON.stringify(view, undefined, 2)}\n`);
+  await output.write(`${plainJson(JSON.stringify(view, undefined, 2))}\n`);
 }
 
 /** A JSON array, a row a line, never as one text. Problems go to stderr. */
 export async function printJsonArray<T>(context: CommandContext, rows: AsyncIterable<Streamed<T>>): Promise<void> {
   let before = '[\n';
   const count = await printInChunks(context, rows, (row) => {
-    const text = `${before}  ${JSON.stringify(row)}`;
+    const text = `${before}  ${plainJson(JSON.stringify(row))}`;
     before = ',\n';
     return text;
   });

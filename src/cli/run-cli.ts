@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { describeError } from '../desk/describe-error.js';
 import type { ErrorCode } from '../protocol/errors.js';
+import { plain } from '../protocol/plain-text.js';
 import type { Cli } from './command.js';
 import { commonOptionsOf } from './command.js';
 import type { CommandContext, Output } from './context.js';
@@ -80,7 +81,7 @@ function outputOn({ stdout, stderr }: CliOptions, gone: AbortSignal): Output {
       await once(stdout, 'drain', { signal: gone }).catch(() => undefined);
     },
     warn(text) {
-      stderr.write(`nightporter: ${text}\n`);
+      stderr.write(`nightporter: ${plain(text)}\n`);
     },
     progress(text) {
       if (stderr.isTTY === true) stderr.write(`\r\u001b[K${text}`);

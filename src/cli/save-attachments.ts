@@ -8,7 +8,7 @@ import { isName } from '../protocol/address.js';
 import { attachmentNameProblem } from '../protocol/attachments.js';
 import { NightporterError } from '../protocol/errors.js';
 import type { DeskConnection, Output } from './context.js';
-import { oneLine } from './text/plain.js';
+import { oneLine } from '../protocol/plain-text.js';
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -25,6 +25,8 @@ export type StartPermission =
 type GuardPolicy = Pick<Policy, 'guardMaxRestarts' | 'guardProbeMs'>;
 
 const FIRST_RESTART_MS = 1_000;
+/** As many as GUARD_MAX_RESTARTS can ask for; a held session's probes may fail without end. */
+const MOST_DOUBLINGS = 19;
 const MOST_SETTLED_FAILURES = 3;
 const MOST_OOM_KILLS = 2;
 
@@ -113,7 +115,7 @@ function isAhead(untilMs: number, nowMs: number, mostMs: number): boolean {
 
 /** 1, 2, 4 s after the first, second, third fruitless start in a row. */
 function restartDelayMs(fruitless: number): number {
-  return FIRST_RESTART_MS * 2 ** (fruitless - 1);
+  return FIRST_RESTART_MS * 2 ** Math.min(fruitless - 1, MOST_DOUBLINGS);
 }
 
 function afterFruitless(guard: GuardState, policy: GuardPolicy, nowMs: number): GuardState {

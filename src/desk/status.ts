@@ -30,9 +30,17 @@ export async function status(desk: Desk): Promise<StatusView> {
     waiting: state?.waiting ?? 0,
     draining: state?.draining ?? false,
     lastSweep: lastSweep === null ? null : viewOfLastSweep(lastSweep),
-    notices: desk.registry.openNotices(NOTICES_SHOWN).map(viewOfNotice),
+    notices: openNotices(desk, state).map(viewOfNotice),
     daemon: { running: state !== undefined, pid: state === undefined ? null : process.pid },
   };
+}
+
+/** Those first that only the daemon knows of, because the registry could not be written. */
+function openNotices({ registry }: Desk, state: RoundsState | undefined): readonly NoticeRecord[] {
+  const unrecorded = state?.unrecordedNotices ?? [];
+  const isKnown = ({ kind, session }: NoticeRecord): boolean =>
+    unrecorded.some((notice) => notice.kind === kind && notice.session === session);
+  return [...unrecorded, ...registry.openNotices(NOTICES_SHOWN).filter((notice) => !isKnown(notice))];
 }
 
 function viewOfRuntime(desk: Desk, state: RoundsState | undefined, answers: boolean): StatusView['runtime'] {

@@ -1,5 +1,6 @@
 import { pino, destination } from 'pino';
 import type { DestinationStream, LogFn, Logger } from 'pino';
+import { plainJson } from '../protocol/plain-text.js';
 import { Repeats } from './repeats.js';
 import type { LineKey } from './repeats.js';
 
@@ -44,7 +45,11 @@ export function createLog(level: LogLevel, place: LogPlace = {}): Logger {
         },
       },
     },
-    sink,
+    {
+      write: (line) => {
+        sink.write(plainJson(line));
+      },
+    },
   );
   if (level !== 'silent') {
     setInterval(() => {

@@ -121,6 +121,7 @@ export interface Registry {
   markClaimed(session: SessionAddress, epoch: Epoch): void;
   /** Why the host is about to stop it; written before the stop. null: it was not stopped after all. */
   markStopping(session: SessionAddress, epoch: Epoch, reason: StopReason | null): void;
+  /** It is over, and its session due for a look at what it left behind. */
   endIncarnation(session: SessionAddress, epoch: Epoch, end: IncarnationEnd): void;
   findIncarnation(session: SessionAddress, epoch: Epoch): IncarnationRecord | undefined;
   /** Newest first. */

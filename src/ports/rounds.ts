@@ -1,4 +1,5 @@
 import type { SessionAddress } from '../protocol/address.js';
+import type { NoticeRecord } from './registry.js';
 
 /** What the desk may ask of the rounds, in the daemon or in a single round by itself. */
 export interface Rounds {
@@ -44,6 +45,8 @@ export interface RoundsState {
   readonly waiting: number;
   readonly draining: boolean;
   readonly lastSweep: Omit<SweepReport, 'actions'> | null;
+  /** Open ones that the registry did not take yet. */
+  readonly unrecordedNotices: readonly NoticeRecord[];
 }
 
 export interface RuntimeState {

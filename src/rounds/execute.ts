@@ -8,14 +8,7 @@ import { epochOf } from '../protocol/address.js';
 import { inspectSession } from './observe.js';
 import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
-import {
-  changesOf,
-  guardMessages,
-  isMessageAction,
-  settleStep,
-  tellDuplicates,
-  tellMessages,
-} from './message-actions.js';
+import { changesOf, isMessageAction, settleStep, tellDuplicates, tellMessages } from './message-actions.js';
 import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
@@ -34,9 +27,17 @@ export interface Execution {
   readonly pass: Pass;
 }
 
-/** `again`: the plan was overtaken. Else what is due and counted after the writes; null: nothing was written. */
-export type Verdict =
-  'again' | { readonly due: DueSummary; readonly counts: MessageCounts; readonly liveSeries: number } | null;
+/** `again`: the plan was overtaken. Null: nothing was written. */
+export type Verdict = 'again' | AfterWrite | null;
+
+/** What is due and counted after the writes. */
+export interface AfterWrite {
+  readonly due: DueSummary;
+  readonly counts: MessageCounts;
+  readonly liveSeries: number;
+  /** Dead letters that the operator was told of. */
+  readonly told: number;
+}
 
 /** Carries out a plan. Starts and stops are begun here and go on by themselves; their end is a hint. */
 export class Executor {
@@ -137,10 +138,10 @@ export class Executor {
         return 'again';
       }
       const step = settleStep(messages, epochOf(record.epoch), this.#porter.clock.now());
-      await recordTurnEnds(this.#porter, record, ends);
+      await recordTurnEnds(this.#porter, record, ends, messages);
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
-      await recordTurnEnds(this.#porter, record, ends);
+      await recordTurnEnds(this.#porter, record, ends, messages);
       outcome = await this.#porter.files.change(record.address, changesOf(messages));
     }
     if (outcome.kind !== 'ok') {
@@ -152,14 +153,14 @@ export class Executor {
     one.turns += messages.filter((action) => action.kind === 'complete' && action.by === 'ack').length;
     await this.#porter.turn();
     this.#porter.registry.together(() => {
-      guardMessages(this.#porter, record, messages);
       tellMessages(this.#porter, record, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
     });
+    const told = messages.filter(({ kind }) => kind === 'fail').length;
     if (replaysWaitNoMore(messages)) return 'again';
     // What moved may not be due any more.
     if (messages.some(({ kind }) => kind === 'advance')) return 'again';
-    return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries };
+    return { due: outcome.due, counts: outcome.counts, liveSeries: outcome.liveSeries, told };
   }
 }

@@ -45,7 +45,8 @@ export class Faults {
       const isNews = this.#full.size === 0 || !this.#isTold;
       this.#full.add(key);
       if (isNews) {
-        this.#isTold = notices.raise(
+        this.#isTold = true;
+        notices.raise(
           'disk_full',
           null,
           `no space left (${err.message}): nothing is lost, what could not be done is tried again; free some space`,

@@ -58,9 +58,12 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (facts.kind === 'none') {
     one.blocked = false;
     one.yieldWanted = false;
-    const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
-    recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
-    one.ended = null;
+    // Locked files may tell of a claim as soon as they can be read; until then nothing else is done anyway.
+    if (files.kind !== 'busy') {
+      const end = one.ended?.epoch === record.epoch ? one.ended.end : undefined;
+      recordEnd(porter, record, one, end, files.kind === 'read' ? files.facts : undefined);
+      one.ended = null;
+    }
   }
   tellBusy(porter, record, one, facts, files);
   let observation = sessionObservation(porter, record, one, facts, files);
@@ -164,7 +167,8 @@ function tellBusy(
     return;
   }
   if (one.busyTold || container.kind === 'running' || files.forMs <= porter.policy(record).lockedStopMs) return;
-  one.busyTold = porter.notices.raise(
+  one.busyTold = true;
+  porter.notices.raise(
     'file_busy',
     record.address,
     `the files of ${record.address} have been locked for ${String(Math.round(files.forMs / 1_000))} s although no container of it runs (${files.detail}): find out which program has them open; its messages wait`,
@@ -212,6 +216,14 @@ function noteClaims(porter: Porter, record: SessionRecord, one: Supervised, obse
   });
 }
 
+/** Of dead letters that nobody was told of when they ended: the host was killed then, or could not write. */
+function tellDeadLetters({ notices }: Porter, { address, counts }: SessionRecord, failed: number, told: number): void {
+  if (counts.failed > 0 && failed === 0) notices.settle('dead_letter', address);
+  if (failed - counts.failed <= told) return;
+  const text = `${String(failed)} messages of ${address} ended as failed; they are kept: "nightporter dead list"`;
+  notices.raise('dead_letter', address, text);
+}
+
 /** `verdict`: what writing left behind, where something was written. */
 function recordLook(
   porter: Porter,
@@ -227,9 +239,9 @@ function recordLook(
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;
   const { due, counts, liveSeries } = verdict ?? outcome;
+  tellDeadLetters(porter, record, counts.failed, verdict?.told ?? 0);
   const dueAtMs = due.oldestDueAtMs ?? due.nextDueAtMs;
   const replayDueAtMs = replaysDueAtMs(porter, record);
-  if (record.counts.failed > 0 && counts.failed === 0) porter.notices.settle('dead_letter', record.address);
   porter.registry.recordLook(record.address, {
     counts,
     liveSeries,

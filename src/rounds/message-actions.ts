@@ -1,11 +1,9 @@
 import type { Action } from '../core/action.js';
-import { guardAfterMessages } from '../core/guard.js';
 import type { MessageChange } from '../protocol/rows.js';
 import { formatInstant } from '../protocol/times.js';
 import type { Epoch } from '../protocol/address.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { SettleStep } from '../ports/session-files.js';
-import { tellHeldOrNot } from './end-incarnation.js';
 import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
@@ -52,17 +50,6 @@ export function settleStep(actions: readonly MessageAction[], epoch: Epoch, nowM
 
 export function changesOf(actions: readonly MessageAction[]): readonly MessageChange[] {
   return actions.flatMap((action) => ('change' in action && action.change !== null ? [action.change] : []));
-}
-
-/** Messages in a row that failed by settling hold the session; one that completes starts the row anew. */
-export function guardMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {
-  const completed = actions.filter((action) => action.kind === 'complete').length;
-  const settledFailed = actions.filter((action) => action.kind === 'fail' && action.by === 'settle').length;
-  if (completed + settledFailed === 0) return;
-  const before = porter.registry.guard(record.address);
-  const after = guardAfterMessages(before, { settledFailed, completed }, porter.clock.now());
-  porter.registry.saveGuard(record.address, after);
-  tellHeldOrNot(porter, record, before, after);
 }
 
 export function tellMessages(porter: Porter, record: SessionRecord, actions: readonly MessageAction[]): void {

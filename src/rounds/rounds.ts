@@ -184,6 +184,7 @@ export class PorterRounds implements Rounds {
       waiting: this.#room.size,
       draining: this.#isDraining,
       lastSweep: this.#lastSweep,
+      unrecordedNotices: this.#porter.notices.unrecorded(),
     };
   }
 

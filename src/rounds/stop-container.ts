@@ -22,6 +22,9 @@ export class Stops {
     const container = one.container;
     if (container === null || !isUp(container) || one.inFlight !== null) return;
     const { log, registry, gate, notices, operations, specs } = this.#porter;
+    // For cause there is no grace: a runner that releases its claim on TERM would do the same turn again for ever.
+    const record = registry.findSession(session);
+    const graceMs = isHostReason(reason) && record !== undefined ? specs.template(record).stopGraceMs : 0;
     // Before anything is begun: where it cannot be written, nothing is.
     registry.markStopping(session, container.epoch, reason);
     setInFlight(one, 'stopping');
@@ -33,9 +36,6 @@ export class Stops {
         `the container of ${session} is stopped (${reason}): ${detail}`,
       );
     }
-    // For cause there is no grace: a runner that releases its claim on TERM would do the same turn again for ever.
-    const record = registry.findSession(session);
-    const graceMs = isHostReason(reason) && record !== undefined ? specs.template(record).stopGraceMs : 0;
     operations.run('stop', async () => {
       try {
         const result = await gate.call((runtime) => runtime.stop(container.id, graceMs));

@@ -1,7 +1,9 @@
+import { guardAfterMessages } from '../core/guard.js';
 import type { SessionObservation } from '../core/observation.js';
 import type { SessionRecord, TurnEnd } from '../ports/registry.js';
 import { epochOf } from '../protocol/address.js';
 import type { Epoch } from '../protocol/address.js';
+import { tellHeldOrNot } from './end-incarnation.js';
 import type { MessageAction } from './message-actions.js';
 import type { Porter } from './porter.js';
 
@@ -31,11 +33,47 @@ export function turnEnds(
     }));
 }
 
-/** Before the session's file says so: what a crash leaves in between is replaced by the next look. */
-export async function recordTurnEnds(porter: Porter, record: SessionRecord, ends: readonly TurnEnd[]): Promise<void> {
-  if (ends.length === 0) return;
+/**
+ * Before the session's file says so: what a crash leaves in between is replaced by the next look. With them, and so
+ * never lost and never twice, what they say to the restart guard.
+ */
+export async function recordTurnEnds(
+  porter: Porter,
+  record: SessionRecord,
+  ends: readonly TurnEnd[],
+  actions: readonly MessageAction[],
+): Promise<void> {
+  const { registry } = porter;
+  const before = registry.guard(record.address);
+  const after = guardAfterMessages(before, guarded(porter, record, actions), porter.clock.now());
+  const isGuarded = after.settledFailures !== before.settledFailures || after.heldSinceMs !== before.heldSinceMs;
+  if (ends.length === 0 && !isGuarded) return;
   await porter.turn();
-  porter.registry.recordTurnEnds(record.address, ends);
+  registry.together(() => {
+    registry.recordTurnEnds(record.address, ends);
+    if (!isGuarded) return;
+    registry.saveGuard(record.address, after);
+    tellHeldOrNot(porter, record, before, after);
+  });
+}
+
+/**
+ * Messages in a row that failed by settling hold the session; one that completes starts the row anew. What was recorded
+ * by a host that was killed before the file said so is not counted again, nor is what completed with it.
+ */
+function guarded(
+  { registry }: Porter,
+  { address }: SessionRecord,
+  actions: readonly MessageAction[],
+): Parameters<typeof guardAfterMessages>[1] {
+  const failed = actions.filter((action) => action.kind === 'fail').filter(({ by }) => by === 'settle');
+  const known = failed.filter((action) =>
+    registry
+      .turnEnds(address, action.messageId)
+      .some(({ attempt, outcome }) => outcome === 'fail' && attempt === action.change.expect.attempt),
+  );
+  const completed = known.length > 0 ? 0 : actions.filter((action) => action.kind === 'complete').length;
+  return { settledFailed: failed.length - known.length, completed };
 }
 
 function isEnding(action: MessageAction): action is Ending {

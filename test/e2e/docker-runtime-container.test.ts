@@ -239,7 +239,7 @@ await describeWithEngine('docker runtime: a container', (engine) => {
 
   it('costs little more to start than the bare engine', async () => {
     const [ours, bare]: [number[], number[]] = [[], []];
-    const facts = { cpus: 0, rootless: false, remapsUsers: false };
+    const facts = { podman: false, cpus: 0, rootless: false, remapsUsers: false };
     const daemon = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     for (let round = 0; round < 6; round += 1) {
       const spec = await bench.spec(runtime, install, SLEEP);

@@ -94,6 +94,49 @@ await describeWithEngine('docker runtime: an engine in trouble', (engine) => {
     await expect(runtime.start(spec)).rejects.toBeInstanceOf(RuntimeUnavailable);
   });
 
+  it('F16, F22: frees a name that a killed engine still holds taken in a network, and starts', async () => {
+    const bodies: string[] = [];
+    let isTaken = true;
+    let name = '';
+    const { runtime } = await proxied((request, response) => {
+      const url = request.url ?? '';
+      const say = (status: number, body: object): true => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+        return true;
+      };
+      if (/\/containers\/[^/]+\/start/.test(url) && isTaken) {
+        return say(403, { message: `endpoint with name ${name} already exists in network none` });
+      }
+      if (!url.includes('/networks/none/disconnect')) return false;
+      isTaken = false;
+      request.on('data', (chunk: Buffer) => bodies.push(chunk.toString()));
+      request.on('end', () => say(200, {}));
+      return true;
+    });
+    const spec = await bench.spec(runtime, install, SLEEP);
+    ({ name } = spec);
+
+    const container = await startOrThrow(runtime, spec);
+
+    expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([{ Container: name, Force: true }]);
+    expect((await runtime.list()).filter((one) => one.name === name)).toEqual([container]);
+    await runtime.remove(container.id);
+  });
+
+  it('what else an engine says of a start is told, and frees nothing', async () => {
+    const { runtime } = await proxied((request, response) => {
+      if (!/\/containers\/[^/]+\/start/.test(request.url ?? '')) return false;
+      response.writeHead(403, { 'content-type': 'application/json' });
+      response.end('{"message":"endpoint with name np-another already exists in network none"}');
+      return true;
+    });
+    const spec = await bench.spec(runtime, install, SLEEP);
+    expect(await runtime.start(spec)).toMatchObject({
+      kind: 'refused',
+      detail: expect.stringContaining('np-another already exists') as string,
+    });
+  });
+
   it('F5: goes on with the container that it made when the answer to its create was lost', async () => {
     let lost = false;
     const { runtime } = await proxied((request, response) => {

@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 
 /** Called around every commit of whichever database in this process; what it throws before one makes it fail. */
 export interface CommitWatch {
+  /** A row is about to be changed, or changes are kept or undone. */
+  changed(): void;
   before(file: string): void;
   after(file: string): void;
 }
@@ -25,6 +27,7 @@ function patch(): void {
   const statements = Object.getPrototypeOf(new Database(':memory:').prepare('SELECT 1')) as { run: Run };
   const run = statements.run;
   statements.run = function (this: Database.Statement, ...values: unknown[]): unknown {
+    if (watch !== null && /^\s*(INSERT|UPDATE|DELETE|COMMIT|ROLLBACK)/i.test(this.source)) watch.changed();
     const isCommit =
       watch !== null &&
       (this.source === 'COMMIT' || (!this.database.inTransaction && /^\s*(INSERT|UPDATE|DELETE)/i.test(this.source)));

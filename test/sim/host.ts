@@ -109,17 +109,32 @@ export class SimHost implements Owner, Mortal {
   }
 }
 
+/** Reads of the registry that are asked for over and over; the same until something is committed. */
+const REPEATED: readonly string[] = ['findSession', 'guard', 'findIncarnation'];
+
 /** The registry of one life: gone with it, and in trouble when the disk is. */
 function guarded(registry: Registry, host: Mortal, world: World): Registry {
-  const guards = new Map<string, unknown>();
+  const guards = new Map<string, (...values: unknown[]) => unknown>();
+  let answers = new Map<string, unknown>();
+  let changes = -1;
+  const repeated = (name: string, values: readonly unknown[], ask: () => unknown): unknown => {
+    if (host.isDead) throw new HostGone('this host was killed');
+    if (changes !== world.changes) answers = new Map<string, unknown>();
+    changes = world.changes;
+    const key = `${name} ${values.join(' ')}`;
+    if (!answers.has(key)) answers.set(key, ask());
+    return answers.get(key);
+  };
   return new Proxy(registry, {
-    get(target, name: keyof Registry & string) {
+    get(target, name: keyof Registry) {
       const member: unknown = target[name];
       if (typeof member !== 'function') return member;
       const known = guards.get(name);
       if (known !== undefined) return known;
-      const guard = (...values: unknown[]): unknown =>
-        world.act(host, () => Reflect.apply(member, target, values) as unknown);
+      const call = (...values: unknown[]): unknown => Reflect.apply(member, target, values) as unknown;
+      const guard = REPEATED.includes(name)
+        ? (...values: unknown[]): unknown => repeated(name, values, () => call(...values))
+        : (...values: unknown[]): unknown => world.act(host, () => call(...values));
       guards.set(name, guard);
       return guard;
     },

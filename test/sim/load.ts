@@ -98,7 +98,15 @@ export class Load {
     const policy = chance.pick(['latest', 'skip', 'all'] as const);
     this.#ids += 1;
     const id = `s${String(this.#ids)}`;
-    this.#truth.serieses.set(id, { id, session, everyMinutes: new Set([everyMinutes]), policy, state: 'unknown' });
+    this.#truth.serieses.set(id, {
+      id,
+      session,
+      everyMinutes: new Set([everyMinutes]),
+      policy,
+      state: 'unknown',
+      changes: 0,
+      underWay: 0,
+    });
     const tz = chance.pick(['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']);
     this.#send({ session, text: 'again', id, cron: cronOf(everyMinutes), tz, missed: policy }, id);
   }
@@ -124,7 +132,7 @@ export class Load {
         message.isConfirmed = true;
         this.#world.note('accepted', () => `${message.id} for ${message.session}`);
         const known = series === null ? undefined : this.#truth.serieses.get(series);
-        if (known?.state === 'unknown') known.state = 'goes_on';
+        if (known?.changes === 0) known.state = 'goes_on';
       },
       () => {
         isAnswered = true;
@@ -197,15 +205,24 @@ export class Load {
   ): Promise<void> {
     const before = series.state;
     series.state = 'unknown';
+    series.changes += 1;
+    const mine = series.changes;
+    const isAlone = series.underWay === 0;
+    series.underWay += 1;
+    // Of two changes at once nobody knows which came last.
+    const settle = (state: SeriesTruth['state']): void => {
+      series.underWay -= 1;
+      if (isAlone && series.changes === mine) series.state = state;
+    };
     try {
       await api.changeSchedule(series.session, series.id, { change });
     } catch (error) {
       // Refused: nothing was done.
-      if (error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code))
-        series.state = before;
+      const isRefused = error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code);
+      settle(isRefused ? before : 'unknown');
       throw error;
     }
-    series.state = then;
+    settle(then);
   }
 }
 

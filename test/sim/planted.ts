@@ -25,11 +25,7 @@ function isFound(name: string, seeds: string): boolean {
     for (const part of COPIED) cpSync(part, join(tree, part), { recursive: true });
     symlinkSync(join(process.cwd(), 'node_modules'), join(tree, 'node_modules'));
     const inTree = { cwd: tree, encoding: 'utf8' } as const;
-    execFileSync(
-      'patch',
-      ['--strip=1', '--silent', `--input=${join(process.cwd(), PATCHES, `${name}.patch`)}`],
-      inTree,
-    );
+    execFileSync('git', ['apply', join(process.cwd(), PATCHES, `${name}.patch`)], inTree);
     execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.sim.json'], inTree);
     const startedMs = performance.now();
     const run = spawnSync(

@@ -41,8 +41,10 @@ export interface SimulateOptions {
 const STARTS = ['2026-03-29T00:40:00Z', '2026-10-25T00:40:00Z', '2026-04-04T14:40:00Z', '2026-06-10T11:59:30Z'];
 const CHAOS_MS = [60_000, 240_000, 600_000];
 /** How long everything that was accepted may take to end once all faults are over. */
-const DRAIN_MS = 30 * 3_600_000;
+const DRAIN_MS = 8 * 3_600_000;
 const STEP_MS = 30_000;
+/** Steps after which what takes nobody along gets company. */
+const SENT_LAST = [1, 20, 100, 250, 400];
 /** Nothing is due any more: containers have to be gone by then. */
 const IDLE_MS = 180_000;
 
@@ -116,6 +118,9 @@ export class Simulation {
     const { world } = this;
     const { timeline, chance } = world;
     watchCommits({
+      changed: () => {
+        world.changes += 1;
+      },
       before: (file) => {
         world.beforeCommit(file);
       },
@@ -183,14 +188,17 @@ export class Simulation {
       await step((api) => this.load.cancelAll(api));
       if (this.truth.unfinished().length > 0) {
         rounds += 1;
-        if (rounds % 10 === 1) this.load.sendLast();
+        if (SENT_LAST.includes(rounds)) this.load.sendLast();
         continue;
       }
       await go(IDLE_MS);
       return;
     }
     if (isOver()) return;
-    const left = this.truth.unfinished().map(({ id, session }) => `${id} of ${session}`);
+    const left = this.truth
+      .unfinished()
+      .map(({ id, session }) => `${id} of ${session}`)
+      .slice(0, 5);
     this.world.violate(
       `all faults are over for ${String(DRAIN_MS / 3_600_000)} hours, and these have not ended: ${left.join(', ')}`,
     );
@@ -225,6 +233,7 @@ export class Simulation {
     const { world } = this;
     world.timeline.at(0, null, () => {
       dead.bury();
+      this.truth.hostGone();
       auditSpool(this.truth);
       this.#boot(world.isQuiet ? 1_000 : world.chance.pick([100, 2_000, world.chance.int(1_000, 90_000)]));
     });

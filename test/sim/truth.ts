@@ -41,6 +41,10 @@ export interface SeriesTruth {
   readonly policy: 'latest' | 'skip' | 'all';
   /** As the operator left it; `unknown`: a change was asked for and its end not seen. */
   state: 'goes_on' | 'paused' | 'cancelled' | 'unknown';
+  /** Changes asked for so far. */
+  changes: number;
+  /** Those that may still happen. */
+  underWay: number;
 }
 
 /** What really happened in a simulation, and what must never have. */
@@ -86,6 +90,11 @@ export class Truth {
     const message = { ...this.sent(id, session, series), order: null };
     this.messages.set(id, message);
     return message;
+  }
+
+  /** What was under way at a host that was killed will not happen any more. */
+  hostGone(): void {
+    for (const series of this.serieses.values()) series.underWay = 0;
   }
 
   // --- what containers do

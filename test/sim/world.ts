@@ -63,6 +63,8 @@ export class World {
   violation: Violation | null = null;
   readonly #isTraced: boolean;
   readonly #versions = new Map<SessionAddress, number>();
+  /** Grows with every change to a row of whichever database. */
+  changes = 0;
   #acting: Mortal | null = null;
   #clockJumps = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];

@@ -21,7 +21,7 @@ import { runCli, startCli } from './cli.js';
 import type { CliResult, RunningCli } from './cli.js';
 import { EngineView, ProcessesView } from './containers-view.js';
 import type { ContainersView } from './containers-view.js';
-import { BASE_IMAGE, describeWithEngine } from './docker-engine.js';
+import { BASE_IMAGE, describeWithEngine, describeWithPodman } from './docker-engine.js';
 import type { TestEngine } from './docker-engine.js';
 import { eventually, within } from './eventually.js';
 
@@ -364,6 +364,18 @@ export async function describeOnDocker(name: string, tests: (bench: Bench & { re
   await describeWithEngine(`${name}, docker runtime`, (engine) => {
     onBench(engine, (bench) => {
       tests({ ...bench, engine });
+    });
+  });
+}
+
+/** The docker runtime with DOCKER_HOST at the tests' Podman. */
+export async function describeOnPodman(name: string, tests: (bench: Bench) => void): Promise<void> {
+  await describeWithPodman(`${name}, podman`, (engine) => {
+    onBench(engine, ({ open, ...bench }) => {
+      tests({
+        ...bench,
+        open: (options = {}) => open({ ...options, env: { ...options.env, DOCKER_HOST: engine.address.url } }),
+      });
     });
   });
 }

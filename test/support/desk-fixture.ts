@@ -114,6 +114,7 @@ export class StandInRounds implements Rounds {
     waiting: 0,
     draining: false,
     lastSweep: null,
+    unrecordedNotices: [],
   };
 
   hint(session: string): void {

@@ -34,7 +34,22 @@ export interface TestEngine {
  * NIGHTPORTER_REQUIRE_ENGINE set they fail.
  */
 export async function describeWithEngine(name: string, tests: (engine: TestEngine) => void): Promise<void> {
-  const found = await findTestEngine();
+  const hint = 'run scripts/engine up';
+  const address = findEngineAddress(thisMachine());
+  describeWith(name, await findTestEngine(address, hint), tests);
+}
+
+/** The same on the Podman that `scripts/podman up` starts, whichever engine the other tests take. */
+export async function describeWithPodman(name: string, tests: (engine: TestEngine) => void): Promise<void> {
+  const variable = 'NIGHTPORTER_PODMAN_HOST';
+  const url = process.env[variable] ?? '';
+  const hint = `run eval "$(scripts/podman up)"`;
+  const found =
+    url === '' ? `no Podman: ${variable} is not set; ${hint}` : await findTestEngine({ url, source: variable }, hint);
+  describeWith(name, found, tests);
+}
+
+function describeWith(name: string, found: TestEngine | string, tests: (engine: TestEngine) => void): void {
   if (typeof found !== 'string') {
     describe(name, () => {
       tests(found);
@@ -48,9 +63,7 @@ export async function describeWithEngine(name: string, tests: (engine: TestEngin
   });
 }
 
-async function findTestEngine(): Promise<TestEngine | string> {
-  const hint = 'run scripts/engine up';
-  const address = findEngineAddress(thisMachine());
+async function findTestEngine(address: EngineAddress | undefined, hint: string): Promise<TestEngine | string> {
   if (address?.url.startsWith('unix://') !== true) return `no local container engine; ${hint}`;
   const socketPath = address.url.slice('unix://'.length);
   const docker = new Docker({ socketPath, host: undefined, port: undefined, timeout: ANSWER_WITHIN_MS });

@@ -32,6 +32,27 @@ export interface FakeStart {
   readonly atMs: number;
 }
 
+/** A container that does not run any more, and who ended it. */
+export interface FakeEnd {
+  readonly id: ContainerId;
+  readonly session: SessionAddress | undefined;
+  readonly epoch: number;
+  readonly by: 'itself' | 'stop' | 'remove' | 'engine';
+}
+
+/** All of an engine but what tests control; plain JSON. */
+export interface FakeSnapshot {
+  readonly containers: readonly {
+    readonly container: Container;
+    readonly install: InstallId;
+    readonly output: string;
+    readonly end: FakeContainer['end'] | null;
+  }[];
+  readonly started: readonly FakeStart[];
+  readonly ended: readonly FakeEnd[];
+  readonly ids: number;
+}
+
 export type FakeCall = 'start' | 'stop' | 'harvest' | 'remove' | 'list' | 'inspect' | 'logs' | 'ping' | 'prepare';
 
 export interface FakeContainer {
@@ -55,6 +76,7 @@ export const OUTPUT_LIMIT_BYTES = 65_536;
 export class FakeEngine {
   readonly byName = new Map<string, FakeContainer>();
   readonly started: FakeStart[] = [];
+  readonly ended: FakeEnd[] = [];
   readonly calls: { readonly call: FakeCall; readonly atMs: number }[] = [];
   readonly subscribers = new Set<Subscriber>();
   readonly unstoppable = new Set<SessionAddress>();
@@ -77,8 +99,14 @@ export class FakeEngine {
     return [...this.byName.values()].find((one) => one.container.id === id && one.install === install);
   }
 
-  exit(one: FakeContainer, { exitCode, signal = null, oomKilled = false, output = '' }: FakeExit): void {
-    if (one.container.state !== 'running') return;
+  exit(
+    one: FakeContainer,
+    { exitCode, signal = null, oomKilled = false, output = '' }: FakeExit,
+    by: FakeEnd['by'] = 'itself',
+  ): void {
+    const { id, session, epoch, state } = one.container;
+    if (state !== 'running') return;
+    this.ended.push({ id, session, epoch, by });
     one.output = Buffer.concat([one.output, Buffer.from(output)]);
     const code = exitCode === undefined ? (signal === null ? 0 : null) : exitCode;
     one.end = { exitCode: code, signal, oomKilled, finishedAtMs: this.clock.now() };
@@ -93,6 +121,24 @@ export class FakeEngine {
       subscriber.queue.push({ kind, session, epoch });
       subscriber.wake();
     }
+  }
+
+  snapshot(): FakeSnapshot {
+    const containers = [...this.byName.values()].map(({ container, install, output, end = null }) => ({
+      ...{ container, install, end },
+      output: output.toString('base64'),
+    }));
+    return { containers, started: [...this.started], ended: [...this.ended], ids: this.ids };
+  }
+
+  restore({ containers, started, ended, ids }: FakeSnapshot): void {
+    for (const { container, install, output, end } of containers) {
+      const one = { container, install, program: {}, output: Buffer.from(output, 'base64'), end: end ?? undefined };
+      this.byName.set(container.name, one);
+    }
+    this.started.push(...started);
+    this.ended.push(...ended);
+    this.ids = ids;
   }
 
   endStreams(): void {

@@ -18,8 +18,10 @@ import type {
   FakeCall,
   FakeClock,
   FakeContainer,
+  FakeEnd,
   FakeExit,
   FakeProgram,
+  FakeSnapshot,
   FakeStart,
   Subscriber,
 } from './fake-engine.js';
@@ -56,6 +58,17 @@ export class FakeRuntime implements Runtime {
     return new FakeRuntime({ install: this.install }, this.#engine);
   }
 
+  /** An engine like this one was; what controls it is left behind. */
+  static restored(snapshot: FakeSnapshot, options: FakeRuntimeOptions): FakeRuntime {
+    const runtime = new FakeRuntime(options);
+    runtime.#engine.restore(snapshot);
+    return runtime;
+  }
+
+  snapshot(): FakeSnapshot {
+    return this.#engine.snapshot();
+  }
+
   /** Another install on the same engine. */
   ofInstall(install: InstallId): FakeRuntime {
     return new FakeRuntime({ install }, this.#engine);
@@ -75,7 +88,7 @@ export class FakeRuntime implements Runtime {
   /** The engine restarts: everything that ran has exited with 137. */
   restartEngine(): void {
     this.#engine.endStreams();
-    for (const one of this.#engine.byName.values()) this.#engine.exit(one, { exitCode: 137 });
+    for (const one of this.#engine.byName.values()) this.#engine.exit(one, { exitCode: 137 }, 'engine');
   }
 
   /** The session's running container ends by itself. Throws if none runs. */
@@ -155,6 +168,11 @@ export class FakeRuntime implements Runtime {
     return this.#engine.started;
   }
 
+  /** Every container that ended on the engine, oldest first. */
+  get ended(): readonly FakeEnd[] {
+    return this.#engine.ended;
+  }
+
   /** Every call that was ever made on the engine, oldest first; also the refused ones. */
   get calls(): readonly { readonly call: FakeCall; readonly atMs: number }[] {
     return this.#engine.calls;
@@ -183,9 +201,9 @@ export class FakeRuntime implements Runtime {
     if (this.#isUnstoppable(one)) return { kind: 'still_running', detail: `${one.container.name} survived KILL` };
     if (one.program.ignoresTerm === true) {
       await new Promise<void>((resolve) => this.#engine.clock.after(graceMs, resolve));
-      this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' });
+      this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' }, 'stop');
     } else {
-      this.#engine.exit(one, {});
+      this.#engine.exit(one, {}, 'stop');
     }
     return { kind: 'gone' };
   }
@@ -212,7 +230,7 @@ export class FakeRuntime implements Runtime {
     if (one.container.state === 'running' && this.#isUnstoppable(one)) {
       throw new RuntimeUnavailable(`${one.container.name} survived KILL`);
     }
-    this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' });
+    this.#engine.exit(one, { exitCode: 137, signal: 'SIGKILL' }, 'remove');
     this.#engine.byName.delete(one.container.name);
   }
 

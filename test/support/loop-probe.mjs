@@ -26,7 +26,7 @@ ChildProcess.prototype.spawn = function timedSpawn(...args) {
   }
 };
 
-const NOTHING = { ticks: 0, longestGapMs: 0, longestBlockMs: 0, runningOfItMs: 0, longestSpawnMs: 0 };
+const NOTHING = { ticks: 0, longestGapMs: 0, longestBlockMs: 0, runningOfItMs: 0, longestRunMs: 0, longestSpawnMs: 0 };
 let last = performance.now();
 let [lastRan, lastWaited] = times();
 let seen = NOTHING;
@@ -40,6 +40,7 @@ function tick() {
     ticks: seen.ticks + 1,
     longestGapMs: Math.max(seen.longestGapMs, gapMs),
     longestBlockMs: Math.max(seen.longestBlockMs, blockMs),
+    longestRunMs: Math.max(seen.longestRunMs, ran - lastRan),
     longestSpawnMs: Math.max(seen.longestSpawnMs, spawning),
     runningOfItMs: blockMs > seen.longestBlockMs ? ran - lastRan : seen.runningOfItMs,
   };

@@ -12,6 +12,8 @@ export interface LoopTimes {
   readonly longestBlockMs: number;
   /** Of the longest block: the rest was spent waiting, for the disk as a rule. */
   readonly runningOfItMs: number;
+  /** Most that the thread itself ran between two turns of the loop, whatever it waited for besides. */
+  readonly longestRunMs: number;
   /** In starts of other processes, between two turns of the loop. */
   readonly longestSpawnMs: number;
 }

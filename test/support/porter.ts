@@ -9,7 +9,10 @@ import { loadSettings } from '../../src/config/load.js';
 import { roundsSettings } from '../../src/daemon/rounds-settings.js';
 import { specSource } from '../../src/daemon/spec-source.js';
 import { createNotices } from '../../src/observe/notices.js';
+import type { Clock } from '../../src/ports/clock.js';
 import type { Registry } from '../../src/ports/registry.js';
+import type { InstallId, Runtime } from '../../src/ports/runtime.js';
+import type { SessionFiles } from '../../src/ports/session-files.js';
 import { findAddress } from '../../src/protocol/address.js';
 import type { MessageId, SessionAddress } from '../../src/protocol/address.js';
 import { formatInstant } from '../../src/protocol/times.js';
@@ -21,6 +24,7 @@ import type { SessionPaths } from '../../src/store/session-files/session-paths.j
 import { built } from './built.js';
 import { eventually } from './eventually.js';
 import { FakeRuntime } from './fake-runtime.js';
+import { InProcessSessionFiles } from './in-process-files.js';
 import { ManualClock } from './manual-clock.js';
 
 export interface PorterOptions {
@@ -28,6 +32,22 @@ export interface PorterOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** One that is there already; closing removes it too. */
   readonly dataDir?: string;
+  /** Who carries operations on session files out: file workers, or this process at once. */
+  readonly files?: FilesBy;
+  /** An engine that is there already, for the install of the data dir. */
+  readonly runtime?: (install: InstallId) => FakeRuntime;
+  readonly clock?: ManualClock;
+  /** What the rounds are given in the place of the ports; the test itself keeps the ports. */
+  readonly ports?: (ports: Ports) => Ports;
+}
+
+export type FilesBy = 'workers' | 'in_process' | { readonly childEntry: string };
+
+export interface Ports {
+  readonly registry: Registry;
+  readonly files: SessionFiles;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
 }
 
 export function session(text: string): SessionAddress {
@@ -39,14 +59,28 @@ export function session(text: string): SessionAddress {
 /** The rounds over real files and a real registry, a fake runtime and a manual clock; the test plays the containers. */
 export class TestPorter {
   readonly dataDir: string;
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly settings: Settings;
   runtime: FakeRuntime;
   registry: Registry;
-  files: PooledSessionFiles;
+  files: SessionFiles;
   rounds: PorterRounds;
+  /** What the rounds were given. */
+  ports: Ports;
+  readonly #filesBy: FilesBy;
+  readonly #around: (ports: Ports) => Ports;
 
-  constructor({ settings = {}, dataDir }: PorterOptions = {}) {
+  constructor({
+    settings = {},
+    dataDir,
+    files = 'workers',
+    runtime,
+    clock = new ManualClock(),
+    ports = (same) => same,
+  }: PorterOptions = {}) {
+    this.clock = clock;
+    this.#filesBy = files;
+    this.#around = ports;
     this.dataDir = dataDir ?? mkdtempSync(join(tmpdir(), 'np-rounds-'));
     this.settings = loadSettings({
       dataDir: this.dataDir,
@@ -56,8 +90,9 @@ export class TestPorter {
       readFile: () => undefined,
     });
     this.registry = openRegistry({ dataDir: this.dataDir, mode: 'write' });
-    this.runtime = new FakeRuntime({ install: this.registry.install, clock: this.clock });
-    ({ files: this.files, rounds: this.rounds } = this.#open());
+    const { install } = this.registry;
+    this.runtime = runtime?.(install) ?? new FakeRuntime({ install, clock: this.clock });
+    ({ files: this.files, ports: this.ports, rounds: this.rounds } = this.#open());
   }
 
   /** The daemon dies and is started again: nothing of its memory is left, containers run on. */
@@ -67,7 +102,12 @@ export class TestPorter {
     this.registry.close();
     this.registry = openRegistry({ dataDir: this.dataDir, mode: 'write' });
     this.runtime = this.runtime.reopen();
-    ({ files: this.files, rounds: this.rounds } = this.#open());
+    ({ files: this.files, ports: this.ports, rounds: this.rounds } = this.#open());
+  }
+
+  /** As the kernel does for a host that was killed: nothing of it is waited for. Files and containers stay. */
+  abandon(): void {
+    this.registry.close();
   }
 
   async close(): Promise<void> {
@@ -207,28 +247,36 @@ export class TestPorter {
     return this.registry.openNotices(100).map(({ kind, session: address }) => `${kind} ${address ?? '-'}`);
   }
 
-  #open(): { readonly files: PooledSessionFiles; readonly rounds: PorterRounds } {
+  #open(): { readonly files: SessionFiles; readonly ports: Ports; readonly rounds: PorterRounds } {
     const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
-    const { registry, runtime, clock, settings, dataDir } = this;
-    const files = new PooledSessionFiles({
-      dataDir,
-      childEntry: built('src/store/worker/child.js'),
-      workers: 2,
-      deadlineMs: settings.fileDeadlineMs,
-      outboundMaxBytes: settings.outboundMaxBytes,
-      outOwner: undefined,
-    });
+    const { settings, dataDir } = this;
+    const files = this.#openFiles();
+    const ports = this.#around({ registry: this.registry, files, runtime: this.runtime, clock: this.clock });
+    const { registry, clock } = ports;
     const rounds = new PorterRounds({
-      registry,
-      files,
-      runtime,
-      clock,
+      ...ports,
       log,
       notices: createNotices(registry, clock, log),
       settings: roundsSettings(settings),
       specs: specSource({ dataDir, settings, registry, runtime: 'process', runnerVersion: '1', environment: {} }),
       policy: (record) => policyFor(settings, record.group, record.provider),
     });
-    return { files, rounds };
+    return { files, ports, rounds };
+  }
+
+  #openFiles(): SessionFiles {
+    const { dataDir, clock, settings } = this;
+    const { outboundMaxBytes } = settings;
+    if (this.#filesBy === 'in_process') {
+      return new InProcessSessionFiles({ dataDir, now: () => clock.now(), outboundMaxBytes });
+    }
+    return new PooledSessionFiles({
+      dataDir,
+      childEntry: this.#filesBy === 'workers' ? built('src/store/worker/child.js') : this.#filesBy.childEntry,
+      workers: 2,
+      deadlineMs: settings.fileDeadlineMs,
+      outboundMaxBytes,
+      outOwner: undefined,
+    });
   }
 }

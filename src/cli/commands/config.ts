@@ -5,7 +5,7 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { printJson } from '../print.js';
-import { oneLine } from '../text/plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
 
 export function addConfig(parent: Command, cli: Cli): void {
   const group = withCommonOptions(parent.command('config'))

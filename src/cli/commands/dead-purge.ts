@@ -8,7 +8,7 @@ import { examples, withCommonOptions } from '../command.js';
 import { openForReading, openForWriting } from '../connect.js';
 import type { CommandContext, DeskConnection } from '../context.js';
 import { printJson } from '../print.js';
-import { oneLine } from '../text/plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
 import { filterOf, withFilters } from './dead-filters.js';
 import type { FilterOptions } from './dead-filters.js';
 

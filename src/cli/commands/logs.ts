@@ -5,7 +5,7 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import { openForReading } from '../connect.js';
 import { printJson } from '../print.js';
-import { plain } from '../text/plain.js';
+import { plain } from '../../protocol/plain-text.js';
 import { incarnationText } from '../text/session-text.js';
 
 export function addLogs(parent: Command, cli: Cli): void {

@@ -10,7 +10,8 @@ import type { CommandContext, DeskConnection } from '../context.js';
 import { printInChunks, printJsonArray } from '../print.js';
 import { AttachmentSaver } from '../save-attachments.js';
 import type { SavedReply } from '../save-attachments.js';
-import { oneLine, plain, shortTime } from '../text/plain.js';
+import { oneLine, plain, plainJson } from '../../protocol/plain-text.js';
+import { shortTime } from '../text/columns.js';
 
 const POLL_MS = 250;
 
@@ -60,7 +61,7 @@ async function printAll(context: CommandContext, session: string, saver: Attachm
 }
 
 async function follow(context: CommandContext, session: string, saver: AttachmentSaver | undefined): Promise<void> {
-  const show = context.json ? (reply: SavedReply): string => `${JSON.stringify(reply)}\n` : replyText;
+  const show = context.json ? (reply: SavedReply): string => `${plainJson(JSON.stringify(reply))}\n` : replyText;
   const position = { mark: 0 };
   const ended = AbortSignal.any([context.readerGone, context.interruptions()]);
   let desk: DeskConnection | undefined;

@@ -6,7 +6,7 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import { openForReading, openForWriting } from '../connect.js';
 import { printInChunks, printJson, printJsonArray } from '../print.js';
-import { oneLine } from '../text/plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
 import { SCHEDULE_HEAD, scheduleLine, scheduleText } from '../text/schedule-text.js';
 
 const CHANGES: Readonly<Record<Exclude<ScheduleChange['change'], 'set'>, string>> = {

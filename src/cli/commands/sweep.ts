@@ -8,7 +8,7 @@ import type { CommandContext } from '../context.js';
 import type { RuntimeChoice } from '../host.js';
 import { RUNTIME_CHOICES } from '../host.js';
 import { printJson } from '../print.js';
-import { oneLine } from '../text/plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
 
 interface SweepOptions {
   readonly dryRun?: true;

@@ -1,5 +1,6 @@
 import type { DeadLetterView, DeadMessageView, RetriedLetterView, TurnEndView } from '../../desk/views.js';
-import { oneLine, plain, shortTime } from './plain.js';
+import { oneLine, plain } from '../../protocol/plain-text.js';
+import { shortTime } from './columns.js';
 
 const LAST_LINES = 10;
 

@@ -1,5 +1,5 @@
 import type { CheckView, DoctorView } from '../../desk/views.js';
-import { oneLine } from './plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
 
 /** A line a check, what to do below those that are not ok. */
 export function doctorText({ checks, problems, warnings }: DoctorView): string {

@@ -1,5 +1,6 @@
 import type { OccurrenceView, ScheduleDetailView, ScheduleView } from '../../desk/views.js';
-import { oneLine, shortTime } from './plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
+import { shortTime } from './columns.js';
 
 export const SCHEDULE_HEAD = 'NEXT (UTC)           CRON             ZONE             LAST       SERIES\n';
 

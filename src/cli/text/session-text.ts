@@ -1,5 +1,6 @@
 import type { IncarnationView, SessionSummaryView, SessionView } from '../../desk/views.js';
-import { oneLine, shortTime } from './plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
+import { shortTime } from './columns.js';
 
 export const SUMMARY_HEAD = summaryRow('STATUS', 'LAST ACTIVE (UTC)', 'SESSION', '');
 

@@ -1,5 +1,6 @@
 import type { LastSweepView, NoticeView, StatusView } from '../../desk/views.js';
-import { cut, oneLine, shortTime } from './plain.js';
+import { oneLine } from '../../protocol/plain-text.js';
+import { cut, shortTime } from './columns.js';
 
 /** What needs attention first, then how things stand. */
 export function statusText(view: StatusView, { columns, nowMs }: { columns: number; nowMs: number }): string {

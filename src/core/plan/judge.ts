@@ -95,7 +95,7 @@ function findStuck(look: Look): Verdict | undefined {
   if (toolMs > 0 && toolRunsMs <= toolMs) return undefined;
   const stuck = look.claims.find((claim) => nowMs - claimedAtMs(look, claim) > policy.claimStuckMs);
   if (stuck === undefined) return undefined;
-  const detail = `no heartbeat for ${livenessAgeMs(memory, nowMs)} ms, message ${stuck.message.id} claimed ${nowMs - claimedAtMs(look, stuck)} ms ago`;
+  const detail = `no heartbeat for ${Math.round(livenessAgeMs(memory, nowMs))} ms, message ${stuck.message.id} claimed ${Math.round(nowMs - claimedAtMs(look, stuck))} ms ago`;
   return { reason: 'stale_and_stuck', detail };
 }
 
@@ -103,7 +103,7 @@ function findCeiling(look: Look): Verdict | undefined {
   const { memory, policy, context } = look;
   const limitMs = Math.max(policy.absoluteCeilingMs, toolTimeoutMs(look));
   if (!isSilentFor(limitMs, memory, policy, context)) return undefined;
-  return { reason: 'ceiling', detail: `no heartbeat for ${livenessAgeMs(memory, context.nowMs)} ms` };
+  return { reason: 'ceiling', detail: `no heartbeat for ${Math.round(livenessAgeMs(memory, context.nowMs))} ms` };
 }
 
 /** Counted by both clocks: a machine that slept must not end the turns that it interrupted. */
@@ -113,7 +113,7 @@ function findTurnTimeout(look: Look): Verdict | undefined {
   if (turnTimeoutMs === null || claim === undefined) return undefined;
   const heldMs = Math.min(look.context.nowMs - claimedAtMs(look, claim), watchedMs(look, claim));
   if (heldMs <= turnTimeoutMs) return undefined;
-  return { reason: 'turn_timeout', detail: `message ${claim.message.id} claimed ${heldMs} ms ago` };
+  return { reason: 'turn_timeout', detail: `message ${claim.message.id} claimed ${Math.round(heldMs)} ms ago` };
 }
 
 function findNoProgress(look: Look): Verdict | undefined {
@@ -127,7 +127,10 @@ function findNoProgress(look: Look): Verdict | undefined {
     watchedMs(look, claim),
   );
   if (noneForMs <= policy.noProgressMs) return undefined;
-  return { reason: 'no_progress', detail: `no progress on message ${claim.message.id} for ${noneForMs} ms` };
+  return {
+    reason: 'no_progress',
+    detail: `no progress on message ${claim.message.id} for ${Math.round(noneForMs)} ms`,
+  };
 }
 
 function findNotClaiming(look: Look): Verdict | undefined {
@@ -137,7 +140,10 @@ function findNotClaiming(look: Look): Verdict | undefined {
   const dueAtMs = Math.max(facts.due.oldestDueAtMs, startOf(memory));
   const unclaimedMs = Math.min(context.nowMs - dueAtMs, context.monotonicMs - sinceMonotonicMs);
   if (unclaimedMs <= policy.notClaimingMs) return undefined;
-  return { reason: 'not_claiming', detail: `alive, and a message is due and unclaimed for ${unclaimedMs} ms` };
+  return {
+    reason: 'not_claiming',
+    detail: `alive, and a message is due and unclaimed for ${Math.round(unclaimedMs)} ms`,
+  };
 }
 
 function findIdle({ facts, memory, policy, context, claims }: Look): Verdict | undefined {
@@ -145,7 +151,7 @@ function findIdle({ facts, memory, policy, context, claims }: Look): Verdict | u
   if (sinceMonotonicMs === null || claims.length > 0 || facts.due.dueCount > 0) return undefined;
   const idleMs = context.monotonicMs - sinceMonotonicMs;
   if (idleMs <= policy.idleTimeoutMs) return undefined;
-  return { reason: 'idle', detail: `nothing to do for ${idleMs} ms` };
+  return { reason: 'idle', detail: `nothing to do for ${Math.round(idleMs)} ms` };
 }
 
 /**

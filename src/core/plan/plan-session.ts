@@ -123,7 +123,7 @@ function planBusy(container: ContainerFacts, files: Busy, policy: Policy, { nowM
   if (container.kind === 'running' && files.forMs > policy.lockedStopMs) {
     const ageMs = nowMs - container.startedAtMs;
     const isInGrace = ageMs >= 0 && ageMs <= policy.startGraceMs;
-    const detail = `its files are locked for ${files.forMs} ms: ${files.detail}`;
+    const detail = `its files are locked for ${Math.round(files.forMs)} ms: ${files.detail}`;
     if (!isInGrace) return [{ kind: 'stop', reason: 'locked', detail }];
   }
   return [{ kind: 'wait', reason: 'files_busy', untilMs: null, detail: files.detail }];

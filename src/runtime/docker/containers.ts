@@ -25,6 +25,11 @@ export function fromInspected(info: ContainerInspectInfo): Container {
   };
 }
 
+/** Also while it is stopping, which Podman does not call running. */
+export function isAlive(info: ContainerInspectInfo): boolean {
+  return ['running', 'paused'].includes(fromInspected(info).state);
+}
+
 export function labelsOf(info: ContainerInspectInfo): Labels {
   // An image without labels gives null here, whatever the types say.
   return (info.Config as { Labels: Labels | null }).Labels ?? {};

@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '../../ports/runtime.js';
 import { CONTAINER_IN, CONTAINER_WORKSPACE } from '../../protocol/workspace.js';
 import { LABELS } from '../spec-labels.js';
-import type { ContainerCreateOptions } from './engine.js';
+import type { ContainerCreateOptions, EngineInfo } from './engine.js';
 
 /** Owner of a session's `out/` where a root daemon uses a root engine; nobody on the host, whoever else runs there. */
 export const CONTAINER_UID = 10_001;
@@ -18,9 +18,13 @@ const OPEN_FILES = 16_384;
 const PROCESSES_OF_UID = 65_536;
 /** A rootless engine may not raise it over what its own user has. */
 const PROCESSES_OF_ROOTLESS = 4_096;
+/** Podman gives itself the kernel's `pid_max` (32768 at least), and may not be allowed to raise it for a container. */
+const PROCESSES_OF_PODMAN = 32_768;
 
 /** What the engine told of itself, as far as it decides how containers are made. */
 export interface EngineFacts {
+  /** Podman behind Docker's API. */
+  readonly podman: boolean;
   /** 0: unknown. */
   readonly cpus: number;
   readonly rootless: boolean;
@@ -34,9 +38,10 @@ export interface Identity {
 }
 
 /** `name=rootless`, `name=userns`, `name=seccomp,profile=default`, ... as `info` gives them. */
-export function factsFrom(info: { readonly cpus: number; readonly security: readonly string[] }): EngineFacts {
+export function factsFrom(info: EngineInfo): EngineFacts {
+  const { podman, cpus } = info;
   const names = new Set(info.security.flatMap((option) => option.split(',')));
-  return { cpus: info.cpus, rootless: names.has('name=rootless'), remapsUsers: names.has('name=userns') };
+  return { podman, cpus, rootless: names.has('name=rootless'), remapsUsers: names.has('name=userns') };
 }
 
 /**
@@ -135,7 +140,8 @@ function nanoCpus(wanted: number, available: number): number {
 
 /** Explicit, because Podman gives containers the host's maximum where nothing is said. */
 function ulimits(facts: EngineFacts): { Name: string; Soft: number; Hard: number }[] {
-  const processes = facts.rootless ? PROCESSES_OF_ROOTLESS : PROCESSES_OF_UID;
+  const rootful = facts.podman ? PROCESSES_OF_PODMAN : PROCESSES_OF_UID;
+  const processes = facts.rootless ? PROCESSES_OF_ROOTLESS : rootful;
   return [
     { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
     { Name: 'nproc', Soft: processes, Hard: processes },

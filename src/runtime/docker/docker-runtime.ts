@@ -13,7 +13,7 @@ import type {
 } from '../../ports/runtime.js';
 import { NightporterError, RuntimeUnavailable } from '../../protocol/errors.js';
 import { LABELS } from '../spec-labels.js';
-import { engineTime, fromInspected, fromListed, harvestedName, isHarvested, labelsOf } from './containers.js';
+import { engineTime, fromInspected, fromListed, harvestedName, isAlive, isHarvested, labelsOf } from './containers.js';
 import type { DataPathMapping, EngineFacts, Identity } from './create-options.js';
 import { CONTAINER_GID, CONTAINER_UID, containerUser, createOptions, factsFrom } from './create-options.js';
 import type { EngineAddress } from './engine-address.js';
@@ -24,7 +24,9 @@ import { Engine, isEngineFailure } from './engine.js';
 import { containerEvents } from './event-stream.js';
 import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext } from './image.js';
 import { tailText } from './log-tail.js';
+import { findMissingFolder } from './missing-folder.js';
 import { isOneOf, readOwnContainerIds } from './own-container.js';
+import { staleEndpointOf } from './stale-endpoint.js';
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
 const UNKNOWN_END: ContainerEnd = { exitCode: null, signal: null, oomKilled: false, finishedAtMs: null, output: '' };
@@ -92,12 +94,10 @@ export class DockerRuntime implements Runtime {
   async #create(spec: ContainerSpec): Promise<StartResult | undefined> {
     const image = spec.image ?? (await this.#requireRunnerImage());
     const { dataPathMapping } = this.#options;
-    const options = createOptions(spec, {
-      image,
-      facts: await this.#requireFacts(),
-      daemon: this.#daemon,
-      dataPathMapping,
-    });
+    const facts = await this.#requireFacts();
+    const missing = facts.podman ? await findMissingFolder(spec) : undefined;
+    if (missing !== undefined) return { kind: 'refused', detail: `the folder ${missing} is not there` };
+    const options = createOptions(spec, { image, facts, daemon: this.#daemon, dataPathMapping });
     try {
       return await this.#launch(spec, await this.#engine.create(options));
     } catch (error) {
@@ -135,7 +135,7 @@ export class DockerRuntime implements Runtime {
     const found = await this.#requireOurs(container.id);
     if (found === undefined) return UNKNOWN_END;
     const { State: state } = found;
-    if (state.Running) {
+    if (isAlive(found)) {
       throw new NightporterError('refused', `container ${container.name} still runs: stop it before it is harvested`);
     }
     const end: ContainerEnd = {
@@ -224,8 +224,8 @@ export class DockerRuntime implements Runtime {
       : undefined;
   }
 
-  /** Starts what was created. Exactly one of several callers is told `started`. */
-  async #launch(spec: ContainerSpec, id: string): Promise<StartResult> {
+  /** Starts what was created. Exactly one of several callers is told `started`. Undefined: create it once more. */
+  async #launch(spec: ContainerSpec, id: string): Promise<StartResult | undefined> {
     let outcome: 'started' | 'already_started';
     const missing = await this.#findMissingProgram(spec, id);
     if (missing !== undefined) {
@@ -240,7 +240,12 @@ export class DockerRuntime implements Runtime {
     } catch (error) {
       if (error instanceof EngineAnswer) {
         await this.#removeQuietly(id);
-        return { kind: 'refused', detail: `the container of ${spec.session} does not start: ${error.message}` };
+        const network = staleEndpointOf(spec.name, error);
+        if (network === undefined)
+          return { kind: 'refused', detail: `the container of ${spec.session} does not start: ${error.message}` };
+        this.#log.warn({ session: spec.session, network }, 'name still taken in a network, freed');
+        await this.#engine.disconnect(network, spec.name);
+        return undefined;
       }
       const begun = await this.inspect(spec.name).catch(() => undefined);
       if (begun === undefined || begun.id !== id || begun.state === 'created') throw error;
@@ -303,7 +308,7 @@ export class DockerRuntime implements Runtime {
 
   async #isGone(id: string): Promise<boolean> {
     const info = await this.#engine.inspect(id);
-    return info === undefined || !(info.State.Running || info.State.Paused || info.State.Restarting);
+    return info === undefined || !isAlive(info);
   }
 
   async #freeName(container: Container): Promise<void> {

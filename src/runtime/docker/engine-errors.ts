@@ -34,12 +34,23 @@ export function translateEngineError(error: unknown, call: FailedCall): EngineAn
     return new RuntimeUnavailable(text, { cause: error });
   }
   const detail = wordsOf(error);
+  const podmanStatus = PODMAN_STATUSES.get(podmanCauseOf(error));
+  if (podmanStatus !== undefined) return new EngineAnswer(podmanStatus, detail, { cause: error });
   if (isEngineState(status, detail)) {
     const answer = new EngineAnswer(status, detail, { cause: error });
     return new RuntimeUnavailable(`${what}: the engine at ${url} failed (${status}): ${detail}`, { cause: answer });
   }
   return new EngineAnswer(status, detail, { cause: error });
 }
+
+/** What Podman answers with 500 although it is a plain no, by the `cause` of its answers, and Docker's status for it. */
+const PODMAN_STATUSES: ReadonlyMap<string, number> = new Map([
+  ['no such container', 404],
+  ['that name is already in use', 409],
+  ['container already exists', 409],
+  ['container state improper', 409],
+  ['network not found', 400],
+]);
 
 /** What of a start's failures is about the program or spec rather than the engine, whatever status it came with. */
 const PROGRAM_FAULT =
@@ -63,14 +74,21 @@ function adviceFor(error: unknown): string {
 
 /** The engine's own words: dockerode keeps the body as `json` and puts "(HTTP code 400) ..." around it. */
 function wordsOf(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'json' in error) {
-    const { json } = error;
-    if (typeof json === 'object' && json !== null) {
-      if ('message' in json && typeof json.message === 'string') return json.message.trim();
-      if ('cause' in json && typeof json.cause === 'string') return json.cause.trim();
-    }
-  }
+  const json = recordAt(error, 'json');
+  if (typeof json?.['message'] === 'string') return json['message'].trim();
+  if (typeof json?.['cause'] === 'string') return json['cause'].trim();
   return messageOf(error).trim();
+}
+
+/** Docker's answers have none. */
+function podmanCauseOf(error: unknown): string {
+  const json = recordAt(error, 'json');
+  return typeof json?.['cause'] === 'string' ? json['cause'] : '';
+}
+
+function recordAt(value: unknown, key: string): Record<string, unknown> | undefined {
+  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  return typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : undefined;
 }
 
 export function messageOf(error: unknown): string {

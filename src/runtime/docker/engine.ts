@@ -12,6 +12,14 @@ export type ContainerCreateOptions = Docker.ContainerCreateOptions;
 export type ContainerInfo = Docker.ContainerInfo;
 export type ContainerInspectInfo = Docker.ContainerInspectInfo;
 
+/** What `version` and `info` say, as far as it matters. */
+export interface EngineInfo {
+  readonly podman: boolean;
+  /** 0: unknown. */
+  readonly cpus: number;
+  readonly security: readonly string[];
+}
+
 export interface EngineStream {
   readonly stream: NodeJS.ReadableStream;
   /** Ends it, and its socket. */
@@ -56,20 +64,19 @@ export class Engine {
 
   /** `Docker 20.10.24` or `Podman 5.2`. */
   async version(): Promise<string> {
-    const version = asRecord(await this.#call('version', (abortSignal) => this.#plain.version({ abortSignal })));
-    const names = Array.isArray(version['Components']) ? version['Components'].map((one) => asRecord(one)['Name']) : [];
-    return `${names.includes('Podman Engine') ? 'Podman' : 'Docker'} ${asText(version['Version'])}`;
+    const version = await this.#version();
+    return `${isPodman(version) ? 'Podman' : 'Docker'} ${asText(version['Version'])}`;
   }
 
   async apiVersion(): Promise<string> {
-    const version = asRecord(await this.#call('version', (abortSignal) => this.#plain.version({ abortSignal })));
-    return asText(version['ApiVersion']);
+    return asText((await this.#version())['ApiVersion']);
   }
 
-  async info(): Promise<{ readonly cpus: number; readonly security: readonly string[] }> {
+  async info(): Promise<EngineInfo> {
+    const podman = isPodman(await this.#version());
     const info = asRecord(await this.#call('info', (abortSignal) => this.#plain.info({ abortSignal })));
     const security = Array.isArray(info['SecurityOptions']) ? info['SecurityOptions'].map(asText) : [];
-    return { cpus: typeof info['NCPU'] === 'number' ? info['NCPU'] : 0, security };
+    return { podman, cpus: typeof info['NCPU'] === 'number' ? info['NCPU'] : 0, security };
   }
 
   async list(labels: readonly string[]): Promise<readonly ContainerInfo[]> {
@@ -129,6 +136,15 @@ export class Engine {
     );
   }
 
+  /** Gives up the name's place in a network, of a container that is gone too. */
+  async disconnect(network: string, name: string): Promise<void> {
+    await this.#orAlready(
+      this.#call(`disconnect ${name} from network ${network}`, (abortSignal) =>
+        this.#docker.getNetwork(network).disconnect({ Container: name, Force: true, abortSignal }),
+      ),
+    );
+  }
+
   /** With its anonymous volumes. Resolves as well when it is gone or another removal is under way. */
   async remove(id: string): Promise<void> {
     await this.#orAlready(
@@ -152,7 +168,8 @@ export class Engine {
 
   /** `sinceMs`: also what happened since that time, epoch milliseconds. */
   async events(labels: readonly string[], sinceMs: number): Promise<EngineStream> {
-    const filters = { type: ['container'], event: ['start', 'die'], label: [...labels] };
+    const exits = ['die', 'died']; // Docker's word and Podman's
+    const filters = { type: ['container'], event: ['start', ...exits], label: [...labels] };
     return this.#open('events', (abortSignal) =>
       this.#docker.getEvents({ since: sinceMs / 1000, filters, abortSignal } as Docker.GetEventsOptions),
     );
@@ -190,6 +207,10 @@ export class Engine {
         abortSignal,
       }),
     );
+  }
+
+  async #version(): Promise<Record<string, unknown>> {
+    return asRecord(await this.#call('version', (abortSignal) => this.#plain.version({ abortSignal })));
   }
 
   async #call<T>(
@@ -266,6 +287,11 @@ export class Engine {
 /** True when the engine answered with a failure, rather than not at all. */
 export function isEngineFailure(error: unknown): boolean {
   return error instanceof RuntimeUnavailable && error.cause instanceof EngineAnswer;
+}
+
+function isPodman(version: Record<string, unknown>): boolean {
+  const components: readonly unknown[] = Array.isArray(version['Components']) ? version['Components'] : [];
+  return components.some((one) => asRecord(one)['Name'] === 'Podman Engine');
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -29,7 +29,12 @@ export type ShimAnswer =
   | { readonly kind: 'failed'; readonly detail: string };
 
 /** shim.json, the fence: whoever creates it decides. The shim, before it starts the runner, or what voids the start. */
-export type ShimRecord = { readonly kind: 'shim'; readonly shim: ProcessIdentity } | { readonly kind: 'void' };
+export interface ShimRecord {
+  readonly kind: 'shim';
+  readonly shim: ProcessIdentity;
+}
+/** Where shim.json leads when the start was voided. There is no such file. */
+export const VOID_FENCE = 'void';
 
 /** runner.json. */
 export interface RunnerRecord {

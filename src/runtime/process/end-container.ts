@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { link, unlink, writeFile } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import type { ContainerId, InstallId } from '../../ports/runtime.js';
-import { SHIM_FILE } from './container-files.js';
-import type { ShimRecord } from './container-files.js';
+import { SHIM_FILE, VOID_FENCE } from './container-files.js';
 import { errorCode } from './json-record.js';
 import { readExit, readFence } from './observe-container.js';
 import { isAlive, sendSignal, signalProcess } from './process-identity.js';
@@ -37,24 +35,22 @@ export async function until(
 
 /** Makes sure that no shim starts the runner any more; ends one that already did, or may have. */
 export async function voidStart(entry: IndexEntry): Promise<void> {
-  const record: ShimRecord = { kind: 'void' };
-  const temporary = `${entry.folder}/${SHIM_FILE}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(temporary, JSON.stringify(record), { flag: 'wx', mode: 0o600 });
-    try {
-      await link(temporary, `${entry.folder}/${SHIM_FILE}`);
-    } finally {
-      await unlink(temporary);
-    }
-  } catch (error) {
-    // Without its folder a shim cannot take the fence either.
-    if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOENT') throw error;
-  }
+  await putVoidFence(entry.folder);
   const fence = await readFence(entry.folder);
   if (fence?.kind !== 'shim') return;
   const { shim } = fence;
   await signalProcess(shim, 'SIGKILL');
   await until(async () => !(await isAlive(shim)), KILL_CONFIRM_MS);
+}
+
+/** A link that leads nowhere: exclusive, whole at once, and a full disk has room for it. */
+async function putVoidFence(folder: string): Promise<void> {
+  try {
+    await symlink(VOID_FENCE, `${folder}/${SHIM_FILE}`);
+  } catch (error) {
+    // Without its folder a shim cannot take the fence either.
+    if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOENT') throw error;
+  }
 }
 
 /** Kills every process that carries the container's marker. False: some are still there. */

@@ -1,6 +1,7 @@
+import { readlink } from 'node:fs/promises';
 import { isAlive } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
-import { EXIT_FILE, RUNNER_FILE, SHIM_FILE } from './container-files.js';
+import { EXIT_FILE, RUNNER_FILE, SHIM_FILE, VOID_FENCE } from './container-files.js';
 import type { ExitRecord, RunnerRecord } from './container-files.js';
 import { identityOf, readRecord } from './json-record.js';
 import { eldest, findMarked } from './process-marker.js';
@@ -56,8 +57,18 @@ export async function readExit(folder: string): Promise<ExitRecord | undefined> 
 export async function readFence(
   folder: string,
 ): Promise<{ readonly kind: 'shim'; readonly shim: ProcessIdentity } | { readonly kind: 'void' } | undefined> {
-  const found = await readRecord(`${folder}/${SHIM_FILE}`);
-  if (found === undefined) return undefined;
+  const file = `${folder}/${SHIM_FILE}`;
+  const found = await readRecord(file);
+  if (found === undefined) return (await isVoid(file)) ? { kind: 'void' } : undefined;
   const shim = identityOf(found['shim']);
   return shim === undefined ? { kind: 'void' } : { kind: 'shim', shim };
+}
+
+async function isVoid(file: string): Promise<boolean> {
+  try {
+    return (await readlink(file)) === VOID_FENCE;
+  } catch {
+    // No link, or nothing at all.
+    return false;
+  }
 }

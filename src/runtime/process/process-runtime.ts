@@ -139,6 +139,7 @@ export class ProcessRuntime implements Runtime {
         if (await isMissing(path))
           throw new NightporterError('failed', `${what} ${path} is missing: build or install again`);
       }
+      await this.#index.removeTemporaries();
       void this.#launcher.prepare();
     });
   }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerId, InstallId } from '../../ports/runtime.js';
 import { errorCode, identityOf, parseRecord } from './json-record.js';
+import { findProcess } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { formatLabels, parseLabels } from './process-marker.js';
 import type { Labels } from './process-marker.js';
@@ -38,20 +39,29 @@ export class RunIndex {
     entry: IndexEntry,
   ): Promise<{ readonly kind: 'created' } | { readonly kind: 'taken'; readonly by: IndexEntry | undefined }> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const temporary = join(this.#folder, `.${entry.name}.${randomBytes(6).toString('hex')}`);
-    await writeFile(temporary, formatEntry(entry), { flag: 'wx', mode: 0o600 });
+    const temporary = join(this.#folder, `.${entry.name}.${String(process.pid)}.${randomBytes(6).toString('hex')}`);
     try {
+      await writeFile(temporary, formatEntry(entry), { flag: 'wx', mode: 0o600 });
       await link(temporary, this.#path(entry.name));
       return { kind: 'created' };
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
     } finally {
-      await unlink(temporary);
+      await rm(temporary, { force: true });
     }
     const by = await this.#read(entry.name);
     // Torn by a power failure: no process of it can be left, the next start may have the name.
     if (by === 'unreadable') await unlink(this.#path(entry.name));
     return { kind: 'taken', by: by === 'unreadable' ? undefined : by };
+  }
+
+  /** What hosts left that were killed in the middle of `create`. */
+  async removeTemporaries(): Promise<void> {
+    const files = await readdir(this.#folder).catch(() => []);
+    for (const file of files.filter((name) => name.startsWith('.'))) {
+      const pid = Number(file.split('.').at(-2));
+      if ((await findProcess(pid)) === undefined) await rm(join(this.#folder, file), { force: true });
+    }
   }
 
   /** Of this install only. */

@@ -57,6 +57,10 @@ export function incarnations(connection: Connection): Incarnations {
   const forgetOutputs = connection.prepare(
     `UPDATE incarnations SET output = NULL WHERE session = ? AND ${beyond} AND output IS NOT NULL`,
   );
+  // What it left behind is looked at, whatever becomes of the look that saw its end. No mark: that look knows better.
+  const lowerNextDue = connection.prepare(
+    'UPDATE sessions SET next_due_at = min(coalesce(next_due_at, @at), @at) WHERE address = @session',
+  );
   const forget = connection.prepare(
     `DELETE FROM incarnations WHERE session = ? AND ${beyond} AND stopped_at IS NOT NULL`,
   );
@@ -108,6 +112,7 @@ export function incarnations(connection: Connection): Incarnations {
           output: lastBytes(facts.output, OUTPUT_MAX_BYTES),
           fruitless: facts.fruitless ? 1 : 0,
         });
+        lowerNextDue.run({ session, at: facts.stoppedAtMs });
         forgetOutputs.run(session, session, OUTPUTS_KEPT);
         forget.run(session, session, KEPT);
       });

@@ -1,4 +1,5 @@
 import type { CorruptFile, FilesOutcome } from '../../ports/session-files.js';
+import { oneLine } from '../../protocol/plain-text.js';
 
 export type BadOutcome = Exclude<FilesOutcome<unknown>, { readonly kind: 'ok' }>;
 
@@ -20,12 +21,13 @@ export function busy(file: string, detail: string): Finding {
   return new Finding({ kind: 'busy', file, detail });
 }
 
+/** `detail` may name what the container named: it is told to operators, on one line. */
 export function hostile(file: string, detail: string): Finding {
-  return new Finding({ kind: 'hostile', file, detail });
+  return new Finding({ kind: 'hostile', file, detail: oneLine(detail) });
 }
 
 export function corrupt(file: CorruptFile, detail: string, signature: string): Finding {
-  return new Finding({ kind: 'corrupt', file, detail, signature });
+  return new Finding({ kind: 'corrupt', file, detail: oneLine(detail), signature });
 }
 
 /** Runs an operation; what it finds wrong with the files becomes its outcome, faults of the machine are thrown. */

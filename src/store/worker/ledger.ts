@@ -1,5 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { findBootId, findIdentity, isRunning, type ProcessIdentity } from './process-identity.js';
 import type { WorkerLog } from './pool.js';
 
@@ -35,6 +35,7 @@ export class WorkerLedger {
         this.#log?.warn({ err: error, pid: entry.child.pid }, 'could not end a file worker that was left behind');
       }
     }
+    await this.#removeTemporaries();
     if (ended > 0) this.#log?.info({ count: ended }, 'ended file workers that were left behind');
     return ended;
   }
@@ -61,14 +62,37 @@ export class WorkerLedger {
     this.#writing = this.#writing.then(async () => {
       try {
         const others = await this.#readOfOthers();
-        const temporary = `${this.#path}.${String(process.pid)}`;
-        await writeFile(temporary, JSON.stringify([...others, ...this.#entries]), { mode: 0o600 });
-        await rename(temporary, this.#path);
+        await this.#replace(JSON.stringify([...others, ...this.#entries]));
       } catch (error) {
         this.#log?.warn({ err: error }, 'could not record the file workers');
       }
     });
     return this.#writing;
+  }
+
+  /** Whole, or not at all. */
+  async #replace(text: string): Promise<void> {
+    const temporary = `${this.#path}.${String(process.pid)}`;
+    try {
+      await writeFile(temporary, text, { mode: 0o600 });
+      await rename(temporary, this.#path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** Of hosts that were killed before they had renamed theirs. */
+  async #removeTemporaries(): Promise<void> {
+    // Without /proc nobody can tell who lives.
+    if ((await findIdentity(process.pid)) === undefined) return;
+    const prefix = `${basename(this.#path)}.`;
+    const names = await readdir(dirname(this.#path)).catch(() => []);
+    for (const name of names.filter((one) => one.startsWith(prefix))) {
+      const pid = Number(name.slice(prefix.length));
+      if (!Number.isSafeInteger(pid) || (await findIdentity(pid)) !== undefined) continue;
+      await rm(join(dirname(this.#path), name), { force: true });
+    }
   }
 
   /** A command that only reads may run beside the daemon: its children stay on record. */

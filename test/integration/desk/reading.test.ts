@@ -248,6 +248,18 @@ describe('status', () => {
     });
   });
 
+  it('F35: shows notices that the registry could not take, and none twice', async () => {
+    const raised = (text: string, atMs: number) => ({ kind: 'disk_full', session: null, text, atMs }) as const;
+    fixture.registry.raise(raised('older', 1000));
+    fixture.rounds.current = {
+      ...fixture.rounds.current,
+      unrecordedNotices: [{ ...raised('no space left', 2000), lastAtMs: 3000, count: 2 }],
+    };
+    expect((await api.status()).notices).toMatchObject([
+      { kind: 'disk_full', text: 'no space left', count: 2, since: '1970-01-01T00:00:02.000Z' },
+    ]);
+  });
+
   it('works without a daemon from the registry, its facts and a look at the files', async () => {
     await open({ daemon: false, runtime: runtime() });
     fixture.registry.writeFact('runtime', 'process');

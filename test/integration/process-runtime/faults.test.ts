@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -264,7 +273,7 @@ describe('process runtime', () => {
         cwd: '/',
         environment: { NP_TEST_PROGRAM: 'sleep' },
       };
-      writeFileSync(join(folder, 'shim.json'), JSON.stringify({ kind: 'void' }));
+      symlinkSync('void', join(folder, 'shim.json'));
       expect(await runShim(order)).toEqual({ kind: 'void' });
       expect(await runtime.harvest(container)).toMatchObject({ exitCode: null });
       // Its folder is gone with the harvest: later still, a shim cannot begin either.
@@ -378,6 +387,16 @@ describe('process runtime', () => {
     const { container } = await launch('sleep', 'ready');
     await expect(runtime.harvest(container)).rejects.toMatchObject({ code: 'refused' });
     expect((await runtime.inspect(container.name))?.state).toBe('running');
+  });
+
+  it('removes what a daemon left that was killed while it took a name, and nothing of one that lives', async () => {
+    const gone = 2 ** 22 + 1;
+    const folder = join(harness.dataDir, 'run');
+    const names = [gone, process.ppid].map((pid) => `.np-some-name.${String(pid)}.0123456789ab`);
+    mkdirSync(folder);
+    for (const name of names) writeFileSync(join(folder, name), '{');
+    await runtime.prepare();
+    expect(readdirSync(folder)).toEqual(names.slice(1));
   });
 
   it('says what is missing when it is prepared', async () => {

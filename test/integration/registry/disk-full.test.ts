@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -11,6 +10,7 @@ import { sessions } from '../../../src/store/registry/sessions.js';
 import { spool } from '../../../src/store/registry/spool.js';
 import { StagingFolder } from '../../../src/store/staging.js';
 import { chunksOf } from '../../support/desk-fixture.js';
+import { canMount, smallDisk } from '../../support/small-disk.js';
 import { address, incoming, openedForReading, temporaryDir } from './fixture.js';
 
 const DEMO = address('demo/first');
@@ -36,7 +36,7 @@ test('F35: a full disk is an error of its own, leaves nothing half written, and 
 
 // A file system of its own takes root.
 test.skipIf(!canMount())('F35: the same on a disk that is really full', () => {
-  const dataDir = join(mounted(), 'data');
+  const dataDir = join(smallDisk(4), 'data');
   const registry = openRegistry({ dataDir, mode: 'write' });
   const ballast = join(dataDir, 'ballast');
   registry.accept(incoming('demo/first', 'a'));
@@ -56,7 +56,7 @@ test.skipIf(!canMount())('F35: the same on a disk that is really full', () => {
 test.skipIf(!canMount())(
   'F35: an attachment that does not fit leaves nothing, and fits when there is space',
   async () => {
-    const dataDir = mounted();
+    const dataDir = smallDisk(4);
     const staging = new StagingFolder(dataDir);
     const ballast = join(dataDir, 'ballast');
     writeFileSync(ballast, Buffer.alloc(3 * 1024 * 1024));
@@ -68,22 +68,3 @@ test.skipIf(!canMount())(
     expect(await put()).toMatchObject({ bytes: 2_097_152 });
   },
 );
-
-function mounted(): string {
-  const dir = temporaryDir();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', dir]);
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', dir]);
-  });
-  return dir;
-}
-
-function canMount(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}

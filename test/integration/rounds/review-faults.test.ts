@@ -134,6 +134,51 @@ describe('looks that fail', () => {
     expect(p.running()).toEqual(['g/a']);
   });
 
+  it('F35: a full disk is told of although the registry cannot take that: by state, and recorded as soon as it can', async () => {
+    const p = open();
+    p.send('g/a', 'm1');
+    let isFull = true;
+    let isRegistryFull = true;
+    broken(p.files, 'deliver', () => (isFull ? new DiskFull('no space left') : undefined));
+    for (const method of ['raise', 'settleNotice'] as const) {
+      broken(p.registry, method, () => (isRegistryFull ? new DiskFull('no space left for registry.db') : undefined));
+    }
+    await p.rounds.tick();
+    await rest();
+    await p.round();
+    expect(p.rounds.state().unrecordedNotices).toMatchObject([{ kind: 'disk_full', session: null, count: 1 }]);
+    expect(p.notices()).toEqual([]);
+
+    isRegistryFull = false;
+    await p.round();
+    expect(p.rounds.state().unrecordedNotices).toEqual([]);
+    expect(p.registry.openNotices(9)).toMatchObject([{ kind: 'disk_full', count: 1 }]);
+
+    isFull = false;
+    await p.pass(10_000);
+    expect(p.notices()).toEqual([]);
+  });
+
+  it('F35: what is over is settled although the registry could not take that at once', async () => {
+    const p = open();
+    p.send('g/a', 'm1');
+    let isFull = true;
+    broken(p.files, 'deliver', () => (isFull ? new DiskFull('no space left') : undefined));
+    await p.rounds.tick();
+    await rest();
+    expect(p.notices()).toEqual(['disk_full -']);
+
+    isFull = false;
+    let fails = 2;
+    broken(p.registry, 'settleNotice', () =>
+      --fails >= 0 ? new DiskFull('no space left for registry.db') : undefined,
+    );
+    await p.pass(10_000);
+    await p.round();
+    expect(fails).toBeLessThan(0);
+    expect(p.notices()).toEqual([]);
+  });
+
   it('F27: the end of a container is kept although the look that harvested it failed', async () => {
     const p = open();
     p.send('g/a', 'm1');

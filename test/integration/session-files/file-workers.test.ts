@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { built } from '../../support/built.js';
+import { canMount, fillDisk, smallDisk } from '../../support/small-disk.js';
 import {
   address,
   DEMO,
@@ -199,5 +200,34 @@ describe('file workers of a host that was killed', () => {
     await next.files.create(DEMO);
     expect(isAlive(Number(innocent.pid))).toBe(true);
     innocent.kill('SIGKILL');
+  });
+
+  // A file system of its own takes root.
+  it.skipIf(!canMount())(
+    'F35: on a full disk they work all the same, and their record is whole or as it was',
+    async () => {
+      const disk = smallDisk(4);
+      const dataDir = join(disk, 'data');
+      mkdirSync(dataDir);
+      const free = fillDisk(disk);
+      const fixture = open({ dataDir });
+      expect(await fixture.look()).toMatchObject({ kind: 'missing' });
+      expect(readdirSync(dataDir)).toEqual([]);
+      free();
+      await fixture.files.create(DEMO);
+      await fixture.files.close();
+      expect(readdirSync(dataDir).sort()).toEqual(['sessions', 'workers.json']);
+    },
+  );
+
+  it("are not recorded by a host that was killed in the middle of it: what it left is removed, but nobody else's", async () => {
+    const dataDir = makeDataDir();
+    const gone = 2 ** 22 + 1;
+    for (const pid of [gone, process.ppid]) writeFileSync(join(dataDir, `workers.json.${String(pid)}`), '[');
+    const fixture = open({ dataDir });
+    await fixture.files.create(DEMO);
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('workers.json.'))).toEqual([
+      `workers.json.${String(process.ppid)}`,
+    ]);
   });
 });

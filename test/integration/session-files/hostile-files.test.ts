@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionPaths } from '../../../src/store/session-files/session-paths.js';
+import { ENDLESS_SELECT, setWalHeader, superJournal } from '../../support/hostile-bytes.js';
 import {
   address,
   DEMO,
@@ -33,8 +34,6 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const SUPER_JOURNAL = Buffer.from('d9d505f920a163d7', 'hex');
-const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS message_id FROM n';
 const ACK_COLUMNS = 'message_id TEXT PRIMARY KEY, status TEXT NOT NULL, status_changed TEXT NOT NULL';
 
 function replaceOutbound(paths: SessionPaths, sql: string): void {
@@ -105,30 +104,19 @@ const ODD_FILES: Readonly<Record<string, Plant>> = {
     truncateSync(paths.outbound, 10_000_000_000);
   },
   'the header says WAL, beside a truncated -shm': (paths) => {
-    const bytes = readFileSync(paths.outbound);
-    bytes[18] = 2;
-    bytes[19] = 2;
-    writeFileSync(paths.outbound, bytes);
-    writeFileSync(`${paths.outbound}-wal`, '');
-    writeFileSync(`${paths.outbound}-shm`, '');
+    setWalHeader(paths.outbound);
   },
   'a -wal beside an innocent header': (paths) => {
     writeFileSync(`${paths.outbound}-wal`, Buffer.alloc(64, 1));
   },
   'a journal that names a super-journal': (paths) => {
-    const name = Buffer.from(`${victimOf()}\0`);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(name.length);
-    writeFileSync(
-      `${paths.outbound}-journal`,
-      Buffer.concat([SUPER_JOURNAL, Buffer.alloc(512), name, length, Buffer.alloc(4), SUPER_JOURNAL]),
-    );
+    writeFileSync(`${paths.outbound}-journal`, superJournal(victimOf()));
   },
 };
 
 const ODD_TABLES: Readonly<Record<string, string>> = {
-  'an endless view named processing_ack': `CREATE VIEW processing_ack AS ${ENDLESS}`,
-  'an endless view with other letters': `CREATE VIEW PROCESSING_ACK AS ${ENDLESS}`,
+  'an endless view named processing_ack': `CREATE VIEW processing_ack AS ${ENDLESS_SELECT}`,
+  'an endless view with other letters': `CREATE VIEW PROCESSING_ACK AS ${ENDLESS_SELECT}`,
   'a virtual table': 'CREATE VIRTUAL TABLE processing_ack USING fts5(message_id, status, status_changed)',
   'a generated column': `CREATE TABLE processing_ack (${ACK_COLUMNS},
      error TEXT GENERATED ALWAYS AS (hex(zeroblob(200000000))) VIRTUAL)`,

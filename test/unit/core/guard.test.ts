@@ -47,6 +47,13 @@ describe('L17, F7: starts that end before a claim', () => {
     expect(guard).toMatchObject({ fruitless: 4, holdReason: 'fruitless_starts', heldSinceMs: NOW + 7_000 });
   });
 
+  test('a session that is held and probed in vain for days keeps a wait that can be recorded', () => {
+    const guard = after(Array.from({ length: 2_000 }, () => FRUITLESS));
+    expect(guard).toMatchObject({ fruitless: 2_000, holdReason: 'fruitless_starts' });
+    // The longest that GUARD_MAX_RESTARTS asks for.
+    expect(guard.notBeforeMs).toBe(NOW + 2 ** 19 * SECOND);
+  });
+
   test('without restarts the first one holds', () => {
     const guard = guardAfterEnd(freshGuard(), FRUITLESS, { ...POLICY, guardMaxRestarts: 0 }, NOW);
     expect(guard.holdReason).toBe('fruitless_starts');

@@ -52,6 +52,14 @@ const silentSince = (ms: number) => ({ heartbeatMtimeMs: NOW - ms });
 const claimedFor = (ms: number) => ({ acked: [acked({ atMs: NOW - ms })] });
 const STOPPED = ['stop stale_and_stuck'];
 
+test('says how long in whole milliseconds: clocks tell fractions of them', () => {
+  const found = facts({ ...silentSince(SECOND), ...claimedFor(20 * MINUTE) });
+  const policy = { ...POLICY, turnTimeoutMs: MINUTE };
+  const context = { ...CONTEXT, nowMs: NOW + 0.375574, monotonicMs: MONOTONIC + 0.375574 };
+  const [action] = planJudge(running(), found, watched(found, HOUR, running()), policy, context);
+  expect(action).toMatchObject({ kind: 'stop', detail: `message m1 claimed ${String(20 * MINUTE)} ms ago` });
+});
+
 describe('a container that is silent and sits on a claim', () => {
   test('is stopped', () => {
     expect(judge({ ...silentSince(11 * MINUTE), ...claimedFor(2 * MINUTE) })).toEqual(STOPPED);

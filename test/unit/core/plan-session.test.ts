@@ -192,6 +192,11 @@ describe('files that cannot be read', () => {
     expect(with_(busy(HOUR))).toEqual(['wait files_busy']);
   });
 
+  test('for how long is said in whole milliseconds: the monotonic clock has fractions', () => {
+    const [action] = plan(observe(DUE, { container: running(), files: busy(30_001.4) }));
+    expect(action).toMatchObject({ detail: 'its files are locked for 30001 ms: outbound.db is locked' });
+  });
+
   test('F3: but not within the grace of its start', () => {
     for (const startedAtMs of [NOW, NOW - MINUTE]) {
       expect(with_(busy(45 * SECOND), { container: running({ startedAtMs }) })).toEqual(['wait files_busy']);

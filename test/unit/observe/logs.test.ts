@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../../src/observe/logs.js';
 import type { LogLevel } from '../../../src/observe/logs.js';
+import { rawControls, STEERING } from '../../support/control-characters.js';
 
 function openLog(level: LogLevel = 'info') {
   const lines: Record<string, unknown>[] = [];
@@ -23,6 +24,14 @@ describe('the log', () => {
       { failures: 19, repeated: 11 },
     ]);
     expect(lines[1]).toMatchObject({ level: 'error', component: 'rounds', session: 'a/b', msg: 'failed' });
+  });
+
+  it('F38: carries nothing to a terminal that would steer it, and says exactly what was written', () => {
+    const written: string[] = [];
+    const log = createLog('info', { sink: { write: (line: string) => written.push(line) } });
+    log.warn({ detail: STEERING, err: new Error(STEERING) }, 'notice');
+    expect(rawControls(written.join(''))).toEqual([]);
+    expect(JSON.parse(written.join(''))).toMatchObject({ detail: STEERING, err: { message: STEERING } });
   });
 
   it('writes the same of another session, component or level', () => {

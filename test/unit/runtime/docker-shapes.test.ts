@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ContainerSpec, InstallId } from '../../../src/ports/runtime.js';
 import type { Epoch, SessionAddress } from '../../../src/protocol/address.js';
 import { RuntimeUnavailable } from '../../../src/protocol/errors.js';
+import { isAlive } from '../../../src/runtime/docker/containers.js';
 import { containerUser, createOptions, enginePath, factsFrom } from '../../../src/runtime/docker/create-options.js';
 import { EngineAnswer, translateEngineError } from '../../../src/runtime/docker/engine-errors.js';
 import { linesOf, parseEvent } from '../../../src/runtime/docker/event-stream.js';
@@ -10,7 +11,7 @@ import { ownContainerIds } from '../../../src/runtime/docker/own-container.js';
 
 const ROOT = { uid: 0, gid: 0 };
 const ANN = { uid: 1000, gid: 1001 };
-const FACTS = { cpus: 2, rootless: false, remapsUsers: false };
+const FACTS = { podman: false, cpus: 2, rootless: false, remapsUsers: false };
 
 const SPEC: ContainerSpec = {
   name: 'np-x',
@@ -51,8 +52,10 @@ describe('the user of a container', () => {
 
   it('is decided by what the engine says of its security', () => {
     const security = ['name=seccomp,profile=default', 'name=rootless', 'name=cgroupns'];
-    expect(factsFrom({ cpus: 4, security })).toEqual({ cpus: 4, rootless: true, remapsUsers: false });
-    expect(factsFrom({ cpus: 4, security: ['name=userns'] })).toMatchObject({ rootless: false, remapsUsers: true });
+    const found = factsFrom({ podman: true, cpus: 4, security });
+    expect(found).toEqual({ podman: true, cpus: 4, rootless: true, remapsUsers: false });
+    const mapped = factsFrom({ podman: false, cpus: 4, security: ['name=userns'] });
+    expect(mapped).toMatchObject({ rootless: false, remapsUsers: true });
     expect(options({ facts: { remapsUsers: true } }).HostConfig).toMatchObject({ UsernsMode: 'host' });
     expect(options({}).HostConfig).not.toHaveProperty('UsernsMode');
   });
@@ -63,6 +66,14 @@ describe('the options of a container', () => {
     expect(options({}).HostConfig?.NanoCpus).toBe(2e9);
     expect(options({ spec: { limits: { ...SPEC.limits, cpus: 0.25 } } }).HostConfig?.NanoCpus).toBe(250_000_000);
     expect(options({ facts: { cpus: 0 } }).HostConfig?.NanoCpus).toBe(4e9);
+  });
+
+  it('ask for no more processes than a Podman that may not raise limits can give', () => {
+    const processes = (facts: Partial<typeof FACTS>) =>
+      options({ facts }).HostConfig?.Ulimits?.find((one) => one.Name === 'nproc');
+    expect(processes({})).toEqual({ Name: 'nproc', Soft: 65_536, Hard: 65_536 });
+    expect(processes({ podman: true })).toEqual({ Name: 'nproc', Soft: 32_768, Hard: 32_768 });
+    expect(processes({ podman: true, rootless: true })).toEqual({ Name: 'nproc', Soft: 4_096, Hard: 4_096 });
   });
 
   it("leave the image's own program alone where the spec names none", () => {
@@ -96,6 +107,24 @@ describe('errors of an engine', () => {
     expect(error).toMatchObject({ status, message });
   });
 
+  it.each<[string, number]>([
+    ['no such container', 404],
+    ['that name is already in use', 409],
+    ['container state improper', 409],
+    ['network not found', 400],
+  ])("Podman's 500 with the cause %j is the answer %i", (cause, status) => {
+    const json = { cause, message: `container create: it is so: ${cause}`, response: 500 };
+    const error = translateEngineError(Object.assign(new Error('HTTP'), { statusCode: 500, json }), call);
+    expect(error).toBeInstanceOf(EngineAnswer);
+    expect(error).toMatchObject({ status, message: json.message });
+  });
+
+  it("Podman's 500 with any other cause is the state of the engine", () => {
+    const json = { cause: 'database is locked', message: 'create: database is locked', response: 500 };
+    const error = translateEngineError(Object.assign(new Error('HTTP'), { statusCode: 500, json }), call);
+    expect(error).toBeInstanceOf(RuntimeUnavailable);
+  });
+
   it.each<[string, unknown]>([
     ['a failure of the engine', answer(500, 'layer does not exist')],
     [
@@ -119,6 +148,21 @@ describe('errors of an engine', () => {
   it('says who may use a socket that is not ours to open', () => {
     const error = Object.assign(new Error('connect EACCES /var/run/docker.sock'), { code: 'EACCES' });
     expect(translateEngineError(error, call).message).toMatch(/group/);
+  });
+});
+
+describe('a container', () => {
+  const inspected = (state: object) =>
+    ({ Id: 'x', Name: '/np-x', Config: { Labels: null }, State: { StartedAt: '', ...state } }) as never;
+
+  it.each([
+    ['runs', { Status: 'running', Running: true, Paused: false }, true],
+    ['is paused', { Status: 'paused', Running: true, Paused: true }, true],
+    ['is stopping, as Podman says it', { Status: 'stopping', Running: false, Paused: false }, true],
+    ['was created', { Status: 'created', Running: false, Paused: false }, false],
+    ['has ended', { Status: 'exited', Running: false, Paused: false }, false],
+  ])('that %s (%j) is alive: %s', (_name, state, expected) => {
+    expect(isAlive(inspected(state))).toBe(expected);
   });
 });
 

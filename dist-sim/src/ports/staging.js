@@ -1,2 +1,0 @@
-export {};
-//# sourceMappingURL=staging.js.map
