@@ -126,8 +126,8 @@ function guarded(registry: Registry, host: Mortal, world: World): Registry {
     return answers.get(key);
   };
   return new Proxy(registry, {
-    get(target, name: keyof Registry) {
-      const member: unknown = target[name];
+    get(target, name: string) {
+      const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function') return member;
       const known = guards.get(name);
       if (known !== undefined) return known;

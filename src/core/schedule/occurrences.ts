@@ -17,18 +17,18 @@ export interface Schedule {
 export function nextOccurrence(schedule: Schedule, afterMs: number): number | undefined {
   const { cron, zone } = schedule;
   const fromMs = afterMs + Math.min(offsetMs(zone, afterMs), ...offsetsAround(zone, afterMs));
-  let bestMs: number | undefined;
+  let bestMs = Infinity;
   for (const wallMs of wallTimes(cron, fromMs)) {
     const around = offsetsAround(zone, wallMs);
-    if (bestMs !== undefined && wallMs - Math.max(...around) >= bestMs) break;
+    if (wallMs - Math.max(...around) >= bestMs) break;
     const instants = instantsOf(zone, wallMs);
     const later = (isEveryHour(cron) ? instants : instants.slice(0, 1)).find((instantMs) => instantMs > afterMs);
     if (later === undefined) continue;
-    bestMs = Math.min(later, bestMs ?? later);
+    bestMs = Math.min(later, bestMs);
     // Far from any change of the clocks wall times and instants are in the same order.
     if (around[0] === around[1]) break;
   }
-  return bestMs;
+  return bestMs === Infinity ? undefined : bestMs;
 }
 
 /** The last occurrence after an instant and not after another; undefined: there is none between them. */
@@ -71,11 +71,10 @@ function occurrencesBetween(
   most: number,
 ): readonly number[] | 'too_many' {
   const found: number[] = [];
-  let nextMs = nextOccurrence(schedule, afterMs);
-  while (nextMs !== undefined && nextMs <= untilMs) {
+  const next = (sinceMs: number): number => nextOccurrence(schedule, sinceMs) ?? Infinity;
+  for (let atMs = next(afterMs); atMs <= untilMs; atMs = next(atMs)) {
     if (found.length === most) return 'too_many';
-    found.push(nextMs);
-    nextMs = nextOccurrence(schedule, nextMs);
+    found.push(atMs);
   }
   return found;
 }

@@ -43,6 +43,13 @@ describe('the offset of a zone at an instant', () => {
     expect(asked).toHaveBeenCalledTimes(2_002);
   });
 
+  it('takes a format that is made once per zone', () => {
+    const asked = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
+    expect([offsetMs('Asia/Yerevan', 0), offsetMs('Asia/Yerevan', HOUR)]).toEqual([4 * HOUR, 4 * HOUR]);
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(new Set(asked.mock.contexts).size).toBe(1);
+  });
+
   it('differs around a change of the clocks alone', () => {
     expect(offsetsAround('Europe/Berlin', utc('2026-03-29 01:00'))).toEqual([HOUR, 2 * HOUR]);
     expect(offsetsAround('Europe/Berlin', utc('2026-03-31 02:00'))).toEqual([2 * HOUR, 2 * HOUR]);
