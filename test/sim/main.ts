@@ -124,6 +124,8 @@ async function work(first: number, last: number, step: number): Promise<void> {
     for (let seed = first; seed <= last; seed += step) {
       const result = await simulate({ seed, folder });
       process.send?.(told(result));
+      // So that it leaves: within a simulation no turn of the loop is taken.
+      await new Promise(setImmediate);
     }
   } finally {
     rmSync(join(folder, '..'), { recursive: true, force: true });

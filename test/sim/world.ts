@@ -63,8 +63,8 @@ export class World {
   violation: Violation | null = null;
   readonly #isTraced: boolean;
   readonly #versions = new Map<SessionAddress, number>();
-  /** Grows with every change to a row of whichever database. */
-  changes = 0;
+  /** Grows with every change to a row of the registry. */
+  registryChanges = 0;
   #acting: Mortal | null = null;
   #clockJumps = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];
