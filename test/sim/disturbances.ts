@@ -67,7 +67,7 @@ export class Disturbances {
         this.#sim.stopHost();
         return;
       case 'freeze_host':
-        if (this.#sim.host !== null) this.#sim.host.frozenUntilMs = timeline.monotonicMs + chance.int(1_000, 200_000);
+        this.#freezeHost(chance.int(1_000, 200_000));
         return;
       case 'engine_down':
         engine.down();
@@ -138,6 +138,13 @@ export class Disturbances {
         this.#stray();
         return;
     }
+  }
+
+  #freezeHost(forMs: number): void {
+    const { world, host } = this.#sim;
+    if (host === null) return;
+    host.frozenUntilMs = world.timeline.monotonicMs + forMs;
+    world.unsteadyFor(2 * forMs);
   }
 
   #strikeContainer(

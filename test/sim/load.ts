@@ -106,6 +106,8 @@ export class Load {
       state: 'unknown',
       changes: 0,
       underWay: 0,
+      isTouched: false,
+      seen: new Set(),
     });
     const tz = chance.pick(['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']);
     this.#send({ session, text: 'again', id, cron: cronOf(everyMinutes), tz, missed: policy }, id);
@@ -184,6 +186,7 @@ export class Load {
 
   async #operateSeries(api: DeskApi, series: SeriesTruth): Promise<void> {
     const { chance } = this.#world;
+    series.isTouched = true;
     const change = chance.pick(['pause', 'pause', 'resume', 'run-now', 'set', 'cancel'] as const);
     if (change === 'pause') await this.#changeSeries(api, series, 'pause', 'paused');
     else if (change === 'resume') await this.#changeSeries(api, series, 'resume', 'goes_on');

@@ -120,6 +120,7 @@ async function many({ seeds, from, jobs, untilFound, quiet }: Options): Promise<
 /** Works off every `step`th seed and tells its parent. */
 async function work(first: number, last: number, step: number): Promise<void> {
   const folder = folderOf('world');
+  process.once('disconnect', () => process.exit());
   try {
     for (let seed = first; seed <= last; seed += step) {
       const result = await simulate({ seed, folder });

@@ -7,6 +7,9 @@ import type { Chance } from './chance.js';
 import type { Habits } from './habits.js';
 import type { Timeline } from './timeline.js';
 
+/** How long a plan that was made before may still be carried out. */
+const UNSTEADY_MS = 10_000;
+
 /** Whoever meets it belongs to a host that was killed. */
 export class HostGone extends Error {}
 
@@ -67,6 +70,7 @@ export class World {
   registryChanges = 0;
   #acting: Mortal | null = null;
   #clockJumps = 0;
+  #unsteadyUntilMs = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];
 
   constructor(options: WorldOptions) {
@@ -110,7 +114,17 @@ export class World {
     this.#clockWatchers.push(heard);
   }
 
+  /** What the host decided may be of a time that is past, or yet to come. */
+  get isClockUnsteady(): boolean {
+    return this.timeline.monotonicMs < this.#unsteadyUntilMs;
+  }
+
+  unsteadyFor(forMs: number): void {
+    this.#unsteadyUntilMs = Math.max(this.#unsteadyUntilMs, this.timeline.monotonicMs + forMs);
+  }
+
   jumpClock(byMs: number): void {
+    this.unsteadyFor(UNSTEADY_MS);
     this.#clockJumps += 1;
     this.note('clock jumps', () => `${String(byMs)} ms`);
     this.timeline.jump(byMs);
