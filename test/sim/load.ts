@@ -22,6 +22,12 @@ export class Load {
     this.#host = host;
     const names = ['a/one', 'a/two', 'b/one', 'b/two', 'b/three'] as SessionAddress[];
     this.sessions = names.slice(0, world.chance.int(1, names.length));
+    world.waitsForNews = (session) => {
+      const { chance, timeline, settings } = world;
+      timeline.at(settings.staleThresholdMs + chance.int(-10_000, settings.sweepIntervalMs), null, () => {
+        this.#message(session);
+      });
+    };
   }
 
   /** Everything that will be sent and done within `withinMs`. */

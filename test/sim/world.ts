@@ -49,8 +49,8 @@ export class World {
   /** No more faults: everything new behaves, and what is there has to come to an end. */
   isQuiet = false;
   isDiskFull = false;
-  /** Commits until the host is killed at one, and on which side of it; null: it is not. */
-  killAtCommit: { left: number; readonly side: 'before' | 'after' } | null = null;
+  /** Commits, of one file or of all, until the host is killed at one, and on which side of it; null: it is not. */
+  killAtCommit: { left: number; readonly side: 'before' | 'after'; readonly file: string | null } | null = null;
   /** Answers of the file workers come late, some after their child was killed. */
   areFilesSlow = false;
   readonly locks = new Map<SessionAddress, Lock>();
@@ -131,6 +131,9 @@ export class World {
     for (const heard of this.#clockWatchers) heard(this.timeline.wallMs);
   }
 
+  /** A container waits for a message, and shows no life until then. */
+  waitsForNews: (session: SessionAddress) => void = () => undefined;
+
   // --- files
 
   paths(session: SessionAddress): SessionPaths {
@@ -175,15 +178,16 @@ export class World {
     if (host === null) return;
     if (host.isDead) throw new HostGone('this host was killed');
     if (this.isDiskFull) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
-    if (this.killAtCommit === null) return;
-    this.killAtCommit.left -= 1;
-    if (this.killAtCommit.left <= 0 && this.killAtCommit.side === 'before')
-      this.#kill(host, `before a commit of ${file}`);
+    const kill = this.killAtCommit;
+    if (kill === null || (kill.file ?? file) !== file) return;
+    kill.left -= 1;
+    if (kill.left <= 0 && kill.side === 'before') this.#kill(host, `before a commit of ${file}`);
   }
 
   afterCommit(file: string): void {
     const host = this.#acting;
-    if (host === null || this.killAtCommit === null || this.killAtCommit.left > 0) return;
+    const kill = this.killAtCommit;
+    if (host === null || kill === null || kill.left > 0 || (kill.file ?? file) !== file) return;
     this.#kill(host, `after a commit of ${file}`);
   }
 
