@@ -143,8 +143,8 @@ export class Disturbances {
   #killAtCommit(): void {
     const { world } = this.#sim;
     const side = world.chance.pick(['before', 'after'] as const);
-    const file = world.chance.pick([null, null, 'inbound.db', 'outbound.db']);
-    world.killAtCommit = { left: world.chance.int(1, file === null ? 12 : 3), side, file };
+    const operation = world.chance.pick([null, null, 'settle', 'settle', 'change', 'changeSeries']);
+    world.killAtCommit = { left: world.chance.int(1, operation === null ? 12 : 3), side, operation };
   }
 
   #freezeHost(forMs: number): void {

@@ -3,8 +3,8 @@ import type { SeriesTruth } from './truth.js';
 import type { World } from './world.js';
 
 const MINUTE_MS = 60_000;
-/** Between the time that a plan was made at and its write. */
-const PLAN_TO_WRITE_MS = 10_000;
+/** Between the time that a plan was made at and its write: the engine is asked in between, and may be slow. */
+const PLAN_TO_WRITE_MS = 60_000;
 /** An hourly time comes so much later where the clocks of Lord Howe Island or Berlin change. */
 const CLOCK_CHANGE_MS = 61 * MINUTE_MS;
 /** Of docs/schedules.md. */

@@ -7,8 +7,8 @@ import type { Chance } from './chance.js';
 import type { Habits } from './habits.js';
 import type { Timeline } from './timeline.js';
 
-/** How long a plan that was made before may still be carried out. */
-const UNSTEADY_MS = 10_000;
+/** How long a plan that was made before may still be carried out: the engine is asked in between, and may be slow. */
+const UNSTEADY_MS = 60_000;
 
 /** Whoever meets it belongs to a host that was killed. */
 export class HostGone extends Error {}
@@ -49,8 +49,8 @@ export class World {
   /** No more faults: everything new behaves, and what is there has to come to an end. */
   isQuiet = false;
   isDiskFull = false;
-  /** Commits, of one file or of all, until the host is killed at one, and on which side of it; null: it is not. */
-  killAtCommit: { left: number; readonly side: 'before' | 'after'; readonly file: string | null } | null = null;
+  /** Commits, of one operation on session files or of all, until the host is killed at one, and on which side of it; null: it is not. */
+  killAtCommit: { left: number; readonly side: 'before' | 'after'; readonly operation: string | null } | null = null;
   /** Answers of the file workers come late, some after their child was killed. */
   areFilesSlow = false;
   readonly locks = new Map<SessionAddress, Lock>();
@@ -69,6 +69,8 @@ export class World {
   /** Grows with every change to a row of the registry. */
   registryChanges = 0;
   #acting: Mortal | null = null;
+  /** Of the session files, that is being carried out. */
+  #operation: string | null = null;
   #clockJumps = 0;
   #unsteadyUntilMs = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];
@@ -162,14 +164,15 @@ export class World {
   }
 
   /** Work of the host at its databases: its commits fail or kill it as the faults of the moment say. */
-  act<T>(host: Mortal, work: () => T): T {
+  act<T>(host: Mortal, work: () => T, operation: string | null = null): T {
     if (host.isDead) throw new HostGone('this host was killed');
-    const before = this.#acting;
+    const before = [this.#acting, this.#operation] as const;
     this.#acting = host;
+    this.#operation = operation;
     try {
       return work();
     } finally {
-      this.#acting = before;
+      [this.#acting, this.#operation] = before;
     }
   }
 
@@ -179,7 +182,7 @@ export class World {
     if (host.isDead) throw new HostGone('this host was killed');
     if (this.isDiskFull) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
     const kill = this.killAtCommit;
-    if (kill === null || (kill.file ?? file) !== file) return;
+    if (kill === null || (kill.operation ?? this.#operation) !== this.#operation) return;
     kill.left -= 1;
     if (kill.left <= 0 && kill.side === 'before') this.#kill(host, `before a commit of ${file}`);
   }
@@ -187,7 +190,7 @@ export class World {
   afterCommit(file: string): void {
     const host = this.#acting;
     const kill = this.killAtCommit;
-    if (host === null || kill === null || kill.left > 0 || (kill.file ?? file) !== file) return;
+    if (host === null || kill === null || kill.left > 0) return;
     this.#kill(host, `after a commit of ${file}`);
   }
 
