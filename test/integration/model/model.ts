@@ -199,6 +199,7 @@ export class Model {
     const notBeforeMs = one.held === null ? one.notBeforeMs : one.probeMs;
     if (dueOf(one, this.nowMs).length === 0 || one.status !== 'active' || notBeforeMs > this.nowMs) return;
     if (one.held !== null) one.probeMs = this.nowMs + LIMITS.GUARD_PROBE_MS;
+    one.epoch += 1;
     const since = { startedMs: this.nowMs, sinceMs: this.nowMs, silentSinceMs: null };
     one.container = { ...since, isGone: false, hasClaimed: false, does: 'due' };
   }

@@ -45,6 +45,8 @@ export interface Session {
   readonly told: Set<'stopped' | 'not_claiming'>;
   status: SessionStatus;
   container: Container | null;
+  /** Starts ever. */
+  epoch: number;
   fruitless: number;
   notBeforeMs: number;
   deadInARow: number;
@@ -54,7 +56,7 @@ export interface Session {
 
 export function newSession(name: string): Session {
   const guard = { fruitless: 0, notBeforeMs: 0, deadInARow: 0, held: null, probeMs: 0 };
-  return { name, messages: [], answered: [], told: new Set(), status: 'active', container: null, ...guard };
+  return { name, messages: [], answered: [], told: new Set(), status: 'active', container: null, epoch: 0, ...guard };
 }
 
 export type NewMessage = Pick<Message, 'id' | 'dueMs'> & Partial<Message>;

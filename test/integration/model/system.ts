@@ -14,10 +14,16 @@ import { parseInstant } from '../../../src/protocol/times.js';
 import { deskOf } from '../../support/desk-of.js';
 import { ackOf, dueAtMs, findFiles, isLive } from '../../support/found-files.js';
 import type { FoundFiles } from '../../support/found-files.js';
+import type { FakeProgram } from '../../support/fake-engine.js';
+import { FakeRuntime } from '../../support/fake-runtime.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { session, TestPorter } from '../../support/porter.js';
 import { LIMITS } from './model.js';
 import type { Outcome } from './rows.js';
 import type { ListsView, SessionView } from './view.js';
+
+/** Of a few sessions, at one time. */
+const MOST_STARTS = 10;
 
 /** What our own runner has in its container. */
 interface Runner {
@@ -30,11 +36,18 @@ interface Runner {
 /** The real rounds, desk, registry and session files, and our own runner's reading and writing; engine and time are not. */
 export class System {
   readonly p: TestPorter;
+  readonly #clock = new ManualClock();
   readonly #runners = new Map<string, Runner>();
+  /** Since the last rest. */
+  #starts = 0;
 
   constructor() {
     const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'np-model-'));
-    this.p = new TestPorter({ dataDir, settings: LIMITS, files: 'in_process' });
+    this.p = new TestPorter({
+      ...{ dataDir, settings: LIMITS, files: 'in_process' },
+      runtime: (install) => new FakeRuntime({ install, clock: this.#clock, program: () => this.#started() }),
+      clock: this.#clock,
+    });
   }
 
   /** Whether it was done; else it was refused. */
@@ -48,13 +61,27 @@ export class System {
     }
   }
 
-  /** A round, and all that it began; what is out of service is looked at too. */
+  /**
+   * A look at what containers did, a round, and all that both began. Nothing hints at what is out of service: it is
+   * looked at all the same, so that what it shows does not depend on when that was done last.
+   */
   async rest(): Promise<SweepReport> {
     await this.p.rounds.settled();
+    const running = this.p.running();
     for (const { address, status } of this.p.registry.eachSession()) {
-      if (status !== 'active') this.p.rounds.hint(address);
+      if (status !== 'active' || running.includes(address)) this.p.rounds.hint(address);
     }
-    return this.p.round();
+    await this.p.rounds.settled();
+    const report = await this.p.round();
+    this.#starts = 0;
+    return report;
+  }
+
+  /** What starts containers over and over would never come to rest. */
+  #started(): FakeProgram {
+    this.#starts += 1;
+    if (this.#starts > MOST_STARTS) throw new Error('containers are started over and over');
+    return {};
   }
 
   /** Containers that live beat all the while. */
@@ -155,10 +182,17 @@ export class System {
 function recorded({ registry }: TestPorter, address: SessionAddress) {
   const record = registry.findSession(address);
   if (record === undefined) throw new Error(`the registry knows no session ${address}`);
-  const { status, counts, liveSeries, nextDueAtMs } = record;
+  const { status, epoch, counts, liveSeries, nextDueAtMs } = record;
   const { fruitless, settledFailures, holdReason } = registry.guard(address);
   const guard = { fruitless, deadInARow: settledFailures, held: holdReason };
-  return { session: address, status, ...guard, counts: { ...counts, series: liveSeries }, nextDueMs: nextDueAtMs };
+  return {
+    session: address,
+    status,
+    epoch,
+    ...guard,
+    counts: { ...counts, series: liveSeries },
+    nextDueMs: nextDueAtMs,
+  };
 }
 
 function messagesOf(files: FoundFiles): SessionView['messages'] {

@@ -8,6 +8,7 @@ export interface SessionView {
   readonly session: string;
   readonly status: SessionStatus;
   readonly running: number;
+  readonly epoch: number;
   readonly fruitless: number;
   readonly deadInARow: number;
   readonly held: string | null;
@@ -56,14 +57,14 @@ function sessionsOf({ sessions }: Model): Session[] {
 }
 
 function sessionView(one: Session): SessionView {
-  const { name, status, fruitless, deadInARow, held, messages, told, container } = one;
+  const { name, status, fruitless, deadInARow, held, messages, told, container, epoch } = one;
   const among = (wanted: Message['status']): number => messages.filter((row) => row.status === wanted).length;
   const processing = claimsOf(one).filter((row) => row.status === 'pending').length;
   const dueMs = messages.filter((row) => row.wakes && isFree(row)).map((row) => row.dueMs);
   const isTold = { dead_letter: among('failed') > 0, held: held !== null };
   const states = Object.entries(isTold).flatMap(([kind, is]) => (is ? [kind] : []));
   return {
-    ...{ session: name, status, running: container === null ? 0 : 1, fruitless, deadInARow, held },
+    ...{ session: name, status, running: container === null ? 0 : 1, epoch, fruitless, deadInARow, held },
     counts: {
       ...{ pending: among('pending') - processing, processing, completed: among('completed') },
       ...{ failed: among('failed'), paused: among('paused'), series: messages.filter((row) => row.isLive).length },
