@@ -3,6 +3,7 @@ import type { TestSpecification } from 'vitest/node';
 
 /** What takes minutes, most of them spent waiting: begun last, it would be waited for alone. */
 const LONG = [
+  'e2e/chaos',
   'integration/daemon/real-clock',
   'e2e/runner-conformance',
   'e2e/foreign-runner',

@@ -37,12 +37,17 @@ export function isMarkOfRow(mark: string, ack: AckRow): boolean {
   return mark.slice(mark.indexOf(':')) === claimMark(0, ack.attempt, ack.statusChanged).slice(1);
 }
 
-/** The claims that a running incarnation holds; what older ones left behind says nothing about it. */
+/**
+ * The claims that a running incarnation holds; what older ones left behind says nothing about it. Nothing is started
+ * before those are counted, so that one without an incarnation is its own unless it is the row that was counted: its
+ * time alone would not tell, as clocks are set back.
+ */
 export function heldClaims(facts: FilesFacts, running: Incarnation): readonly AckedMessage[] {
-  return facts.acked.filter((acked) => isClaim(acked) && isOfIncarnation(acked.ack, running));
+  return facts.acked.filter((acked) => isClaim(acked) && isOfIncarnation(acked, running));
 }
 
-function isOfIncarnation(ack: AckRow, running: Incarnation): boolean {
+function isOfIncarnation({ message, ack }: AckedMessage, running: Incarnation): boolean {
   if (ack.incarnation !== null) return ack.incarnation >= running.epoch;
-  return ack.statusChangedMs === undefined || isAtOrAfter(ack.statusChanged, running.startedAtMs);
+  const isCounted = message.settledClaim !== null && isMarkOfRow(message.settledClaim, ack);
+  return !isCounted || isAtOrAfter(ack.statusChanged, running.startedAtMs);
 }

@@ -53,7 +53,7 @@ export function noteLook(
   const now = { nowMs, monotonicMs };
   const start = sight(known?.start, running.startedAtMs, now);
   const startedAtMs = Math.min(running.startedAtMs, start.seenAtMs);
-  const state = stateOf(facts, { epoch: running.epoch, startedAtMs });
+  const state = stateOf(facts, running.epoch);
   const held = heldClaims(facts, { epoch: running.epoch, startedAtMs });
   const turnsEnded = countEnded(facts);
   const sinceMs = (is: boolean, beforeMs: number | null | undefined): number | null => {
@@ -102,13 +102,11 @@ export function livenessAgeMs(memory: RunningMemory, nowMs: number): number {
 }
 
 /** `container_state` where it is this incarnation's; null: there is none, or an older one wrote it. */
-export function stateOf(facts: FilesFacts, running: Incarnation): ContainerStateRow | null {
+export function stateOf(facts: FilesFacts, epoch: number): ContainerStateRow | null {
   const state = facts.containerState;
   if (state === null) return null;
-  if (state.incarnation !== null) return state.incarnation === running.epoch ? state : null;
-  // Its texts may be second-granular, the start is not.
-  const fromMs = Math.floor(running.startedAtMs / 1_000) * 1_000;
-  return state.updatedAtMs === null || state.updatedAtMs >= fromMs ? state : null;
+  // It is removed before each start: one that names no incarnation is of the one that runs.
+  return state.incarnation === null || state.incarnation === epoch ? state : null;
 }
 
 interface Now {

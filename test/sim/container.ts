@@ -18,9 +18,15 @@ export interface HeldClaim {
   readonly atWallMs: number;
 }
 
+export interface Beat {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
 type Finish = Exclude<Outcome, { kind: 'unfinished' }>;
 
 const POLL_MS = 1_500;
+const BEATS_KEPT = 5;
 const LISTED_ERRORS: Readonly<Partial<Record<TurnHabit, ErrorClass>>> = {
   fails_retryable: 'retryable',
   fails_fatal: 'fatal',
@@ -39,9 +45,8 @@ export class SimContainer implements Owner {
   isDead = false;
   frozenUntilMs = 0;
   hasClaimed = false;
-  /** When a change of its heartbeat was last there to be seen. */
-  beatMonotonicMs: number;
-  beatWallMs: number;
+  /** When a change of its heartbeat was there to be seen, its start first; of late ones the last few. */
+  beats: readonly Beat[];
   progressMonotonicMs: number;
   /** Timeout of the tool that runs, as declared; null: none. */
   tool: { readonly timeoutMs: number; readonly sinceMonotonicMs: number; readonly sinceWallMs: number } | null = null;
@@ -69,8 +74,7 @@ export class SimContainer implements Owner {
     this.epoch = spec.epoch;
     this.startedMonotonicMs = timeline.monotonicMs;
     this.startedWallMs = timeline.wallMs;
-    this.beatMonotonicMs = this.startedMonotonicMs;
-    this.beatWallMs = this.startedWallMs;
+    this.beats = [{ monotonicMs: this.startedMonotonicMs, wallMs: this.startedWallMs }];
     this.progressMonotonicMs = this.startedMonotonicMs;
     this.heartbeatMs = Number(spec.environment[RUNNER_ENV.heartbeatMs]);
     this.#maxClaims = Number(spec.environment[RUNNER_ENV.maxClaims]);
@@ -112,7 +116,7 @@ export class SimContainer implements Owner {
 
   /** Nothing of it can have been later than a clock that was set back says: ages count from then on. */
   clockSet(wallMs: number): void {
-    this.beatWallMs = Math.min(this.beatWallMs, wallMs);
+    this.beats = this.beats.map((beat) => ({ ...beat, wallMs: Math.min(beat.wallMs, wallMs) }));
     this.startedWallMs = Math.min(this.startedWallMs, wallMs);
     if (this.tool !== null) this.tool = { ...this.tool, sinceWallMs: Math.min(this.tool.sinceWallMs, wallMs) };
     for (const [id, claim] of this.claims) {
@@ -194,7 +198,7 @@ export class SimContainer implements Owner {
         if (!existsSync(path)) writeFileSync(path, '');
         utimesSync(path, atMs / 1_000, atMs / 1_000);
         // One that always says the same is seen to change once.
-        if (!this.#lies || this.beatMonotonicMs === this.startedMonotonicMs) this.#hasBeaten();
+        if (!this.#lies || this.beats.length === 1) this.#hasBeaten();
       }
     }
     // A foreign one beats when its provider says something.
@@ -205,8 +209,8 @@ export class SimContainer implements Owner {
   }
 
   #hasBeaten(): void {
-    this.beatMonotonicMs = this.#world.timeline.monotonicMs;
-    this.beatWallMs = this.#world.timeline.wallMs;
+    const { monotonicMs, wallMs } = this.#world.timeline;
+    this.beats = [...this.beats.slice(-BEATS_KEPT), { monotonicMs, wallMs }];
   }
 
   #poll(): void {
@@ -287,6 +291,9 @@ export class SimContainer implements Owner {
       case 'falls_silent_for_a_while':
         this.#silence(chance.int(30_000, 240_000), messages);
         return;
+      case 'falls_silent_until_news':
+        this.#awaitNews(messages);
+        return;
       case 'makes_no_progress':
         return;
       case 'uses_tool':
@@ -307,6 +314,25 @@ export class SimContainer implements Owner {
         this.#complete(messages, false);
       });
     });
+  }
+
+  /** Asleep, until its inbox changes. */
+  #awaitNews(messages: readonly Message[]): void {
+    this.#isSilent = true;
+    const before = this.#world.version(this.session);
+    this.#world.waitsForNews(this.session);
+    const look = (): void => {
+      if (this.#world.version(this.session) === before) {
+        this.#after(POLL_MS, look);
+        return;
+      }
+      this.#isSilent = false;
+      this.#beat();
+      this.#after(this.#world.chance.int(5_000, 60_000), () => {
+        this.#complete(messages, false);
+      });
+    };
+    look();
   }
 
   #useTool(messages: readonly Message[]): void {

@@ -61,13 +61,13 @@ export class Disturbances {
         this.#sim.host?.die('killed');
         return;
       case 'kill_at_commit':
-        world.killAtCommit = { left: chance.int(1, 12), side: chance.pick(['before', 'after'] as const) };
+        this.#killAtCommit();
         return;
       case 'stop_host':
         this.#sim.stopHost();
         return;
       case 'freeze_host':
-        if (this.#sim.host !== null) this.#sim.host.frozenUntilMs = timeline.monotonicMs + chance.int(1_000, 200_000);
+        this.#freezeHost(chance.int(1_000, 200_000));
         return;
       case 'engine_down':
         engine.down();
@@ -138,6 +138,20 @@ export class Disturbances {
         this.#stray();
         return;
     }
+  }
+
+  #killAtCommit(): void {
+    const { world } = this.#sim;
+    const side = world.chance.pick(['before', 'after'] as const);
+    const file = world.chance.pick([null, null, 'inbound.db', 'outbound.db']);
+    world.killAtCommit = { left: world.chance.int(1, file === null ? 12 : 3), side, file };
+  }
+
+  #freezeHost(forMs: number): void {
+    const { world, host } = this.#sim;
+    if (host === null) return;
+    host.frozenUntilMs = world.timeline.monotonicMs + forMs;
+    world.unsteadyFor(2 * forMs);
   }
 
   #strikeContainer(

@@ -1,9 +1,10 @@
 import Database from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import type { MessageId, SessionAddress } from '../../src/protocol/address.js';
-import type { MessageTruth, SeriesTruth, Truth } from './truth.js';
+import { auditSeries } from './series-audit.js';
+import type { MessageTruth, Truth } from './truth.js';
 
-interface Row {
+export interface Row {
   readonly id: MessageId;
   readonly seq: number;
   readonly status: 'pending' | 'paused' | 'completed' | 'failed';
@@ -27,7 +28,7 @@ export function auditFile(truth: Truth, session: SessionAddress): void {
   }
   for (const row of rows) auditRow(truth, session, row);
   auditOrder(truth, rows);
-  for (const series of truth.serieses.values()) if (series.session === session) auditSeries(truth, series, rows);
+  for (const series of truth.serieses.values()) if (series.session === session) auditSeries(truth.world, series, rows);
 }
 
 export function readRows(truth: Truth, session: SessionAddress): readonly Row[] | null {
@@ -107,31 +108,5 @@ function auditOrder(truth: Truth, rows: readonly Row[]): void {
       truth.world.violate(`${message.id} was accepted before ${last.id}, and is behind it in the file`);
     }
     last = message;
-  }
-}
-
-function auditSeries(truth: Truth, series: SeriesTruth, rows: readonly Row[]): void {
-  const { world } = truth;
-  const own = rows.filter((row) => row.series_id === series.id);
-  if (own.length === 0) return;
-  const live = own.filter(
-    ({ recurrence, status }) => recurrence !== null && (status === 'pending' || status === 'paused'),
-  );
-  const [first] = live;
-  if (live.length > 1) world.violate(`series ${series.id} has ${String(live.length)} live rows`);
-  if (first === undefined && (series.state === 'goes_on' || series.state === 'paused')) {
-    world.violate(`series ${series.id} has no live row`);
-  }
-  if (series.state === 'paused' && first !== undefined && first.status !== 'paused') {
-    world.violate(`series ${series.id} was paused, its live row is ${first.status}`);
-  }
-  const occurrences = own.flatMap(({ occurrence }) => (occurrence === null ? [] : [occurrence]));
-  if (new Set(occurrences).size !== occurrences.length) world.violate(`series ${series.id} fires an occurrence twice`);
-  // The hours of Lord Howe Island begin at the half hour of the others.
-  for (const occurrence of occurrences) {
-    const minute = Date.parse(occurrence) / 60_000;
-    if (![...series.everyMinutes].some((every) => minute % Math.min(every, 30) === 0)) {
-      world.violate(`series ${series.id} has an occurrence at ${occurrence}, which is none of its times`);
-    }
   }
 }

@@ -18,10 +18,9 @@ export class ForeignFiles {
   claim(nowMs: number): readonly Message[] {
     const acked = this.#write((db) => db.prepare<[], string>('SELECT message_id FROM processing_ack').pluck().all());
     const known = new Set(acked);
-    const messages = this.#pending(nowMs)
-      .filter(({ id }) => !known.has(id))
-      .slice(0, MOST_CLAIMS);
-    if (!messages.some(({ trigger }) => trigger)) return [];
+    const free = this.#pending(nowMs).filter(({ id }) => !known.has(id));
+    if (!free.some(({ trigger }) => trigger)) return [];
+    const messages = free.slice(0, MOST_CLAIMS);
     this.#write((db) => {
       const insert = db.prepare(
         "INSERT INTO processing_ack (message_id, status, status_changed) VALUES (?, 'processing', ?)",

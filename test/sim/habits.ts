@@ -57,6 +57,7 @@ export const TURNS = [
   'dies_after_answer',
   'falls_silent',
   'falls_silent_for_a_while',
+  'falls_silent_until_news',
   'makes_no_progress',
   'uses_tool',
   'locks_file',

@@ -109,8 +109,8 @@ export class SimHost implements Owner, Mortal {
   }
 }
 
-/** Reads of the registry that are asked for over and over; the same until something is committed. */
-const REPEATED: readonly string[] = ['findSession', 'guard', 'findIncarnation'];
+/** Reads of the registry that are asked for over and over; the same until something of it changes. */
+const REPEATED: readonly string[] = ['findSession', 'guard', 'findIncarnation', 'spooled', 'replays'];
 
 /** The registry of one life: gone with it, and in trouble when the disk is. */
 function guarded(registry: Registry, host: Mortal, world: World): Registry {
@@ -119,8 +119,8 @@ function guarded(registry: Registry, host: Mortal, world: World): Registry {
   let changes = -1;
   const repeated = (name: string, values: readonly unknown[], ask: () => unknown): unknown => {
     if (host.isDead) throw new HostGone('this host was killed');
-    if (changes !== world.changes) answers = new Map<string, unknown>();
-    changes = world.changes;
+    if (changes !== world.registryChanges) answers = new Map<string, unknown>();
+    changes = world.registryChanges;
     const key = `${name} ${values.join(' ')}`;
     if (!answers.has(key)) answers.set(key, ask());
     return answers.get(key);

@@ -22,6 +22,12 @@ export class Load {
     this.#host = host;
     const names = ['a/one', 'a/two', 'b/one', 'b/two', 'b/three'] as SessionAddress[];
     this.sessions = names.slice(0, world.chance.int(1, names.length));
+    world.waitsForNews = (session) => {
+      const { chance, timeline, settings } = world;
+      timeline.at(settings.staleThresholdMs + chance.int(-10_000, settings.sweepIntervalMs), null, () => {
+        this.#message(session);
+      });
+    };
   }
 
   /** Everything that will be sent and done within `withinMs`. */
@@ -106,6 +112,8 @@ export class Load {
       state: 'unknown',
       changes: 0,
       underWay: 0,
+      isTouched: false,
+      seen: new Set(),
     });
     const tz = chance.pick(['UTC', 'Europe/Berlin', 'Australia/Lord_Howe']);
     this.#send({ session, text: 'again', id, cron: cronOf(everyMinutes), tz, missed: policy }, id);
@@ -184,6 +192,7 @@ export class Load {
 
   async #operateSeries(api: DeskApi, series: SeriesTruth): Promise<void> {
     const { chance } = this.#world;
+    series.isTouched = true;
     const change = chance.pick(['pause', 'pause', 'resume', 'run-now', 'set', 'cancel'] as const);
     if (change === 'pause') await this.#changeSeries(api, series, 'pause', 'paused');
     else if (change === 'resume') await this.#changeSeries(api, series, 'resume', 'goes_on');

@@ -120,10 +120,13 @@ async function many({ seeds, from, jobs, untilFound, quiet }: Options): Promise<
 /** Works off every `step`th seed and tells its parent. */
 async function work(first: number, last: number, step: number): Promise<void> {
   const folder = folderOf('world');
+  process.once('disconnect', () => process.exit());
   try {
     for (let seed = first; seed <= last; seed += step) {
       const result = await simulate({ seed, folder });
       process.send?.(told(result));
+      // So that it leaves: within a simulation no turn of the loop is taken.
+      await new Promise(setImmediate);
     }
   } finally {
     rmSync(join(folder, '..'), { recursive: true, force: true });

@@ -18,13 +18,15 @@ interface Kept {
 
 type Constructor = new (path: string, options?: Database.Options) => Database.Database;
 
+const KEPT = /^(inbound|outbound|registry)\.db$/;
+
 const require = createRequire(import.meta.url);
 const place = require.resolve('better-sqlite3');
 const Real = require(place) as Constructor & { readonly SqliteError: unknown };
 const kept = new Map<string, Kept>();
 
 function Shared(path: string, options: Database.Options = {}): Database.Database {
-  if (!/^(in|out)bound\.db$/.test(basename(path))) return new Real(path, options);
+  if (!KEPT.test(basename(path))) return new Real(path, options);
   const key = `${options.readonly === true ? 'read' : 'write'} ${path}`;
   const inode = statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
   const known = kept.get(key);
@@ -43,12 +45,31 @@ function keep(key: string, db: Database.Database, inode: bigint): void {
   const close = db.close.bind(db);
   const one: Kept = { db, inode, close, isOpen: true };
   const prepare = db.prepare.bind(db) as (sql: string) => Database.Statement;
+  const exec = db.exec.bind(db);
+  const pragma = db.pragma.bind(db);
   const statements = new Map<string, Database.Statement>();
+  const settings = new Map<string, unknown>();
+  if (!db.readonly) spareDisk(db, settings);
   Object.defineProperty(db, 'close', {
     value: () => {
       if (db.inTransaction) db.exec('ROLLBACK');
       one.isOpen = false;
       return db;
+    },
+  });
+  // What was set once stays set; to set it again would have every statement compiled anew.
+  Object.defineProperty(db, 'exec', {
+    value: (sql: string) => {
+      if (!sql.startsWith('PRAGMA')) return exec(sql);
+      if (!settings.has(sql)) settings.set(sql, exec(sql));
+      return db;
+    },
+  });
+  Object.defineProperty(db, 'pragma', {
+    value: (sql: string, options?: Database.PragmaOptions) => {
+      if (!/^(journal_mode|synchronous|foreign_keys|journal_size_limit)\b/.test(sql)) return pragma(sql, options);
+      if (!settings.has(sql)) settings.set(sql, pragma(sql, options));
+      return settings.get(sql);
     },
   });
   Object.defineProperty(db, 'prepare', {
@@ -64,6 +85,21 @@ function keep(key: string, db: Database.Database, inode: bigint): void {
     },
   });
   kept.set(key, one);
+}
+
+/**
+ * No process dies within SQLite here, nor does a machine: journals in memory and nothing flushed. What a file on disk
+ * is after such deaths is for the tests that kill.
+ */
+function spareDisk(db: Database.Database, settings: Map<string, unknown>): void {
+  db.pragma('synchronous = OFF');
+  if (basename(db.name) === 'registry.db') {
+    settings.set('synchronous = FULL', undefined);
+    return;
+  }
+  settings.set('journal_mode', db.pragma('journal_mode', { simple: true }));
+  for (const sql of ['synchronous = EXTRA', 'PRAGMA synchronous = EXTRA']) settings.set(sql, undefined);
+  db.pragma('journal_mode = MEMORY');
 }
 
 /** Closes all of them, before their folder is removed. */

@@ -1,6 +1,6 @@
 import { policyFor } from '../../src/config/policy.js';
 import type { GroupName } from '../../src/protocol/address.js';
-import type { SimContainer } from './container.js';
+import type { Beat, SimContainer } from './container.js';
 import type { World } from './world.js';
 
 /**
@@ -14,7 +14,8 @@ const LEAST_DECLARED_MS = 60_000;
 export function judgeStop(world: World, container: SimContainer, reason: string): string | null {
   const { timeline, settings } = world;
   const policy = policyFor(settings, container.session.split('/')[0] as GroupName, null);
-  const beat = ages(world, container.beatMonotonicMs, container.beatWallMs);
+  const { monotonicMs, wallMs } = lastReadable(world, container.beats);
+  const beat = ages(world, monotonicMs, wallMs);
   const start = ages(world, container.startedMonotonicMs, container.startedWallMs);
   const claims = [...container.claims.values()].map((claim) => ages(world, claim.atMonotonicMs, claim.atWallMs));
   const heldMs = Math.max(-1, ...claims.map(({ mostMs }) => mostMs));
@@ -59,6 +60,14 @@ export function judgeStop(world: World, container: SimContainer, reason: string)
     default:
       return null;
   }
+}
+
+/** The last beat that was there before the last reading. */
+function lastReadable({ timeline }: World, beats: readonly Beat[]): Beat {
+  const readable = beats.filter(({ monotonicMs }) => timeline.monotonicMs - monotonicMs > READ_TO_STOP_MS);
+  const found = readable.at(-1) ?? beats[0];
+  if (found === undefined) throw new Error('a container begins with its start');
+  return found;
 }
 
 interface Ages {

@@ -26,7 +26,6 @@ export class Timeline {
   #order = 0;
   readonly #heap: Event[] = [];
   #immediates: Immediate[] = [];
-  readonly #realImmediate = setImmediate;
 
   constructor(startWallMs: number) {
     this.#wallOffsetMs = startWallMs - this.#monotonicMs;
@@ -89,9 +88,9 @@ export class Timeline {
       const begun = this.#immediates;
       this.#immediates = [];
       for (const callback of begun) callback();
-      // A real turn of the loop: all promises that can be kept are kept before it.
+      // All promises that can be kept are kept before it.
       await new Promise<void>((resolve) => {
-        this.#realImmediate(resolve);
+        process.nextTick(resolve);
       });
     } while (this.#immediates.length > 0);
   }

@@ -45,6 +45,10 @@ export interface SeriesTruth {
   changes: number;
   /** Those that may still happen. */
   underWay: number;
+  /** An operator did something to it. */
+  isTouched: boolean;
+  /** Scheduled instants of the rows seen so far. */
+  readonly seen: Set<number>;
 }
 
 /** What really happened in a simulation, and what must never have. */

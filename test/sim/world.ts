@@ -7,6 +7,9 @@ import type { Chance } from './chance.js';
 import type { Habits } from './habits.js';
 import type { Timeline } from './timeline.js';
 
+/** How long a plan that was made before may still be carried out. */
+const UNSTEADY_MS = 10_000;
+
 /** Whoever meets it belongs to a host that was killed. */
 export class HostGone extends Error {}
 
@@ -46,8 +49,8 @@ export class World {
   /** No more faults: everything new behaves, and what is there has to come to an end. */
   isQuiet = false;
   isDiskFull = false;
-  /** Commits until the host is killed at one, and on which side of it; null: it is not. */
-  killAtCommit: { left: number; readonly side: 'before' | 'after' } | null = null;
+  /** Commits, of one file or of all, until the host is killed at one, and on which side of it; null: it is not. */
+  killAtCommit: { left: number; readonly side: 'before' | 'after'; readonly file: string | null } | null = null;
   /** Answers of the file workers come late, some after their child was killed. */
   areFilesSlow = false;
   readonly locks = new Map<SessionAddress, Lock>();
@@ -63,10 +66,11 @@ export class World {
   violation: Violation | null = null;
   readonly #isTraced: boolean;
   readonly #versions = new Map<SessionAddress, number>();
-  /** Grows with every change to a row of whichever database. */
-  changes = 0;
+  /** Grows with every change to a row of the registry. */
+  registryChanges = 0;
   #acting: Mortal | null = null;
   #clockJumps = 0;
+  #unsteadyUntilMs = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];
 
   constructor(options: WorldOptions) {
@@ -110,12 +114,25 @@ export class World {
     this.#clockWatchers.push(heard);
   }
 
+  /** What the host decided may be of a time that is past, or yet to come. */
+  get isClockUnsteady(): boolean {
+    return this.timeline.monotonicMs < this.#unsteadyUntilMs;
+  }
+
+  unsteadyFor(forMs: number): void {
+    this.#unsteadyUntilMs = Math.max(this.#unsteadyUntilMs, this.timeline.monotonicMs + forMs);
+  }
+
   jumpClock(byMs: number): void {
+    this.unsteadyFor(UNSTEADY_MS);
     this.#clockJumps += 1;
     this.note('clock jumps', () => `${String(byMs)} ms`);
     this.timeline.jump(byMs);
     for (const heard of this.#clockWatchers) heard(this.timeline.wallMs);
   }
+
+  /** A container waits for a message, and shows no life until then. */
+  waitsForNews: (session: SessionAddress) => void = () => undefined;
 
   // --- files
 
@@ -161,15 +178,16 @@ export class World {
     if (host === null) return;
     if (host.isDead) throw new HostGone('this host was killed');
     if (this.isDiskFull) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
-    if (this.killAtCommit === null) return;
-    this.killAtCommit.left -= 1;
-    if (this.killAtCommit.left <= 0 && this.killAtCommit.side === 'before')
-      this.#kill(host, `before a commit of ${file}`);
+    const kill = this.killAtCommit;
+    if (kill === null || (kill.file ?? file) !== file) return;
+    kill.left -= 1;
+    if (kill.left <= 0 && kill.side === 'before') this.#kill(host, `before a commit of ${file}`);
   }
 
   afterCommit(file: string): void {
     const host = this.#acting;
-    if (host === null || this.killAtCommit === null || this.killAtCommit.left > 0) return;
+    const kill = this.killAtCommit;
+    if (host === null || kill === null || kill.left > 0 || (kill.file ?? file) !== file) return;
     this.#kill(host, `after a commit of ${file}`);
   }
 

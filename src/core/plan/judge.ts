@@ -37,9 +37,8 @@ export function planJudge(
   context: PassContext,
 ): readonly Action[] {
   if (memory.epoch !== running.epoch || isInGrace(memory, policy, context)) return [];
-  const own = { epoch: running.epoch, startedAtMs: startOf(memory) };
-  const claims = heldClaims(facts, own);
-  const look: Look = { facts, memory, policy, context, claims, state: stateOf(facts, own) };
+  const claims = heldClaims(facts, { epoch: running.epoch, startedAtMs: startOf(memory) });
+  const look: Look = { facts, memory, policy, context, claims, state: stateOf(facts, running.epoch) };
   const isDead = isStale(memory, running, policy, context);
   const silent = (isDead ? findStuck(look) : undefined) ?? findCeiling(look);
   const { stalenessWaits } = context;

@@ -23,6 +23,7 @@ export function prepareStart(settings: FilesSettings, paths: SessionPaths, nowMs
   const rearmed = readInboundFacts(settings, paths, nowMs).unfinished.filter(({ attempt }) => attempt > 0);
   writeOutboundFile(settings, paths, (database, shape) => {
     if (rearmed.length > 0) removeVoidAcks(database, shape, rearmed);
+    removeState(database, shape);
   });
   removeHeartbeat(paths);
   return { ...lookAt(settings, paths, nowMs), duplicates };
@@ -46,6 +47,13 @@ function removeVoidAcks(database: SqliteDatabase, shape: Shape, rearmed: readonl
       for (const rowid of rowids) remove.run(rowid);
     })
     .immediate();
+}
+
+/** What the container before said of itself: whose it is cannot be told of a row that names no incarnation. */
+function removeState(database: SqliteDatabase, shape: Shape): void {
+  if (!shape.has('container_state')) return;
+  const isThere = database.prepare('SELECT 1 FROM container_state LIMIT 1').get() !== undefined;
+  if (isThere) database.prepare('DELETE FROM container_state').run();
 }
 
 /** Removes whatever bears the name, a link itself and never what it leads to. */

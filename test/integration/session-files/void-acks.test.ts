@@ -37,3 +37,12 @@ it('removes, before a start, ended acks of attempts that are over: a runner that
   ]);
   expect(look).toMatchObject({ kind: 'ok', due: { dueCount: 2 } });
 });
+
+it('F3: removes, before a start, what the container before said of itself', async () => {
+  runSql(
+    fixture.paths().outbound,
+    `INSERT INTO container_state (id, current_tool, tool_declared_timeout_ms, updated_at) VALUES (1, 'bash', 9000, '2026-01-01 00:00:00')`,
+  );
+  await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' });
+  expect(queryRows(fixture.paths().outbound, 'SELECT * FROM container_state')).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/core/action.js';
+import { claimMark } from '../../../src/core/claims.js';
 import type { FilesFacts } from '../../../src/core/facts.js';
 import { noteLook } from '../../../src/core/memory.js';
 import type { RunningMemory } from '../../../src/core/memory.js';
@@ -151,16 +152,19 @@ describe('F3: a fresh container', () => {
     expect(judge({ ...old, ...silentSince(11 * MINUTE) })).toEqual(['stop idle']);
   });
 
-  test('is not judged by the claims that a foreign runner made before its start', () => {
+  test('is not judged by a claim of a foreign runner that was counted before its start', () => {
     const container = running({ startedAtMs: Date.UTC(2026, 2, 14, 11, 48, 0, 600) });
-    const claimedAt = (statusChanged: string) => ({
-      acked: [acked(foreign({ statusChanged }))],
+    const claimedAt = (statusChanged: string, settledClaim: string | null) => ({
+      acked: [acked(foreign({ statusChanged }), { settledClaim })],
       heartbeatMtimeMs: null,
     });
-    expect(judge(claimedAt('2026-03-14 11:47:59'), { container })).toEqual(['stop idle']);
-    expect(judge(claimedAt('2026-03-14 11:48:00'), { container }), 'the second of the start is its own').toEqual(
+    const countedAt = (time: string) => claimedAt(time, claimMark(6, null, time));
+    expect(judge(countedAt('2026-03-14 11:47:59'), { container })).toEqual(['stop idle']);
+    expect(judge(countedAt('2026-03-14 11:48:00'), { container }), 'it may be made anew in that second').toEqual(
       STOPPED,
     );
+    const early = claimedAt('2026-03-14 11:47:59', null);
+    expect(judge(early, { container }), 'F34: its own, the clock was set back').toEqual(STOPPED);
   });
 
   test('is not judged by the heartbeat of its predecessor', () => {
@@ -179,9 +183,6 @@ describe('F3: a fresh container', () => {
     const tool = { currentTool: 'bash', toolDeclaredTimeoutMs: HOUR, toolStartedAtMs: NOW - 20 * MINUTE };
     const found = { ...silentSince(15 * MINUTE), ...claimedFor(2 * MINUTE) };
     expect(judge({ ...found, containerState: state({ ...tool, incarnation: 6 }) })).toEqual(STOPPED);
-    const started = running({ startedAtMs: NOW - 18 * MINUTE });
-    const earlier = state({ ...tool, incarnation: null, updatedAtMs: NOW - 19 * MINUTE });
-    expect(judge({ ...found, containerState: earlier }, { container: started })).toEqual(STOPPED);
   });
 });
 
