@@ -62,17 +62,17 @@ export class System {
   }
 
   /**
-   * A look at what containers did, a round, and all that both began. Nothing hints at what is out of service: it is
-   * looked at all the same, so that what it shows does not depend on when that was done last.
+   * A round, a look at what containers have now, and all that both began. Nothing hints at what is out of service: it
+   * is looked at all the same, so that what it shows does not depend on when that was done last.
    */
   async rest(): Promise<SweepReport> {
     await this.p.rounds.settled();
+    const report = await this.p.round();
     const running = this.p.running();
     for (const { address, status } of this.p.registry.eachSession()) {
       if (status !== 'active' || running.includes(address)) this.p.rounds.hint(address);
     }
     await this.p.rounds.settled();
-    const report = await this.p.round();
     this.#starts = 0;
     return report;
   }
