@@ -2,11 +2,8 @@ import { sendBatch } from '../../src/desk/send-batch.js';
 import { sendMessage } from '../../src/desk/send-message.js';
 import { retryDead } from '../../src/desk/retry-dead.js';
 import type { SendInput } from '../../src/desk/api.js';
-import type { Desk } from '../../src/desk/desk.js';
-import { createLog } from '../../src/observe/logs.js';
 import type { ContainerSpec } from '../../src/ports/runtime.js';
-import { StagingFolder } from '../../src/store/staging.js';
-import { systemRandom } from '../../src/system.js';
+import { deskOf } from './desk-of.js';
 import type { PlayedRunners, TurnOutcome } from './played-runners.js';
 import { session } from './porter.js';
 import type { TestPorter } from './porter.js';
@@ -66,20 +63,6 @@ export async function replay({ p, runners: { story } }: Stage, text: string, id:
     }
   })();
   await Promise.all([answer, waits]);
-}
-
-function deskOf(p: TestPorter): Desk {
-  const { messageMaxBytes, timezone, attachmentMaxBytes, attachmentsMax } = p.settings;
-  return {
-    ...p.ports,
-    rounds: p.rounds,
-    runtime: null,
-    staging: new StagingFolder(p.dataDir),
-    random: systemRandom,
-    settings: { dataDir: p.dataDir, messageMaxBytes, timezone, attachmentMaxBytes, attachmentsMax },
-    log: createLog('silent'),
-    requestStop: () => undefined,
-  };
 }
 
 /** Accepts messages for one session and makes a round: they are in its file, and what is due has woken it. */

@@ -94,20 +94,35 @@ function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: numbe
   return guardAfterMessages(guard, { completed, settledFailed }, nowMs);
 }
 
-/** Since when work is due, with what these actions make due again at once. */
+/** Since when work is due, with what these actions make due at once: again, or as what follows an occurrence. */
 function dueSinceMs(facts: FilesFacts, messages: readonly Action[], nowMs: number): number | null {
   const rearmed = [
     ...facts.acked.filter(({ message }) => message.status === 'pending').map(({ message }) => message),
     ...facts.replays.map(({ message }) => message).filter((message) => message !== null),
   ];
   const wakes = new Set(rearmed.filter(({ trigger }) => trigger).map(({ id }) => id));
-  const returned = messages.flatMap((action) =>
-    (action.kind === 'retry' || action.kind === 'replay') && action.dueAtMs <= nowMs && wakes.has(action.messageId)
-      ? [action.dueAtMs]
-      : [],
+  const made = messages.flatMap((action) =>
+    'messageId' in action && wakes.has(action.messageId) ? dueTimesOf(action) : [],
   );
-  const due = [...returned, ...(facts.due.oldestDueAtMs === null ? [] : [facts.due.oldestDueAtMs])];
+  const due = [
+    ...made.filter((atMs) => atMs <= nowMs),
+    ...(facts.due.oldestDueAtMs === null ? [] : [facts.due.oldestDueAtMs]),
+  ];
   return due.length === 0 ? null : Math.min(...due);
+}
+
+/** When a message is due after an action, or those that take its place are. */
+function dueTimesOf(action: Action): readonly number[] {
+  switch (action.kind) {
+    case 'retry':
+    case 'replay':
+      return [action.dueAtMs];
+    case 'complete':
+    case 'fail':
+      return (action.change.successors ?? []).map(({ occurrenceMs }) => occurrenceMs);
+    default:
+      return [];
+  }
 }
 
 function planQuarantined(container: ContainerFacts): Action[] {

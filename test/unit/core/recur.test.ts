@@ -71,6 +71,7 @@ describe('F9: whatever ends a live row hands its recurrence on, in the same chan
         claim: null,
       },
       { kind: 'recur', reason: 'ended', messageId: 'm1', seriesId: 's', dueAtMs: NOW, missed: 0 },
+      { kind: 'wake', reason: 'due', dueSinceMs: NOW },
     ]);
   });
 
@@ -85,13 +86,13 @@ describe('F9: whatever ends a live row hands its recurrence on, in the same chan
     ["a foreign runner's ack", { ...foreign(), status: 'completed' }, {}, 'complete acked'],
   ])('%s', (_what, ackOver, messageOver, ending) => {
     const actions = end(ackOver, messageOver);
-    expect(said(actions)).toEqual([ending, 'recur ended']);
+    expect(said(actions)).toEqual([ending, 'recur ended', 'wake due']);
     expect(successors(actions)).toHaveLength(1);
   });
 
   test('an answer that stands for the end', () => {
     const actions = end(foreign(), {}, { policy: { ...POLICY, foreignAnswered: 'complete' }, answered: true });
-    expect(said(actions)).toEqual(['complete answered', 'recur ended']);
+    expect(said(actions)).toEqual(['complete answered', 'recur ended', 'wake due']);
   });
 
   test('paused: as any other', () => {
@@ -330,5 +331,29 @@ describe('F34: occurrences that were missed with no container running', () => {
     expect(kinds({ blocked: true })).toEqual(['wait blocked']);
     // What moves is looked at again before it is woken for.
     expect(kinds({})).toEqual(['advance missed_latest']);
+  });
+});
+
+describe('an occurrence that ends with no container running wakes for what follows it and is due already', () => {
+  const late = { occurrenceMs: NOW - 3 * HOUR, processAfterMs: NOW - 3 * HOUR } as const;
+
+  test('all: since the first of those that were missed', () => {
+    const actions = end({ ...done, atMs: NOW }, { ...late, missed: 'all' });
+    expect(actions.at(-1)).toEqual({ kind: 'wake', reason: 'due', dueSinceMs: NOW - 2 * HOUR });
+  });
+
+  test('latest: since the newest, also where the turn did not end', () => {
+    const found = acked({ atMs: NOW - 90 * MINUTE }, { ...hourly, ...late, tries: POLICY.maxTries, missed: 'latest' });
+    const actions = planSession(observe(facts({ acked: [found] })), POLICY, CONTEXT);
+    expect(said(actions)).toEqual(['fail tries_spent', 'recur ended', 'wake due']);
+    expect(actions.at(-1)).toMatchObject({ dueSinceMs: NOW });
+  });
+
+  test.each([
+    ['what follows is due later', { missed: 'skip' }],
+    ['its series is paused', { missed: 'all', status: 'paused' }],
+    ['it wakes nobody', { missed: 'all', trigger: false }],
+  ] as const)('not where %s', (_what, over) => {
+    expect(said(end({ ...done, atMs: NOW }, { ...late, ...over }))).toEqual(['complete acked', 'recur ended']);
   });
 });
