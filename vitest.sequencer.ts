@@ -5,6 +5,7 @@ import type { TestSpecification } from 'vitest/node';
 const LONG = [
   'e2e/chaos',
   'integration/daemon/real-clock',
+  'integration/model/model',
   'e2e/runner-conformance',
   'e2e/foreign-runner',
   'integration/runner/conformance',

@@ -52,7 +52,8 @@ function keep(key: string, db: Database.Database, inode: bigint): void {
   if (!db.readonly) spareDisk(db, settings);
   Object.defineProperty(db, 'close', {
     value: () => {
-      if (db.inTransaction) db.exec('ROLLBACK');
+      if (db.inTransaction) exec('ROLLBACK');
+      if (basename(db.name) === 'registry.db') dropTemporary(db);
       one.isOpen = false;
       return db;
     },
@@ -85,6 +86,11 @@ function keep(key: string, db: Database.Database, inode: bigint): void {
     },
   });
   kept.set(key, one);
+}
+
+function dropTemporary(db: Database.Database): void {
+  const names = db.prepare("SELECT name FROM temp.sqlite_schema WHERE type = 'table'").pluck().all();
+  for (const name of names) db.exec(`DROP TABLE temp.${String(name)}`);
 }
 
 /**

@@ -21,6 +21,8 @@ export class Model {
   sent = 0;
   readonly sessions = new Map<string, Session>();
   #lastRoundMs: number | null = null;
+  /** The last round came so late that the machine may have slept: silence counts from the next one on. */
+  wasLate = false;
 
   constructor(nowMs: number) {
     this.nowMs = nowMs;
@@ -159,6 +161,7 @@ export class Model {
 
   /** It does all that there is to do now. */
   rest(): void {
+    this.wasLate = this.#lastRoundMs !== null && this.nowMs - this.#lastRoundMs > 3 * LIMITS.SWEEP_INTERVAL_MS;
     for (const one of this.sessions.values()) {
       if (one.container?.isGone === false) this.#judge(one, one.container);
       if (one.container?.isGone !== false) this.#wake(one);
@@ -173,9 +176,7 @@ export class Model {
     const does = claimsOf(one).length > 0 ? 'turn' : due.length > 0 ? 'due' : 'idle';
     if (container.does !== does) Object.assign(container, { does, sinceMs: this.nowMs });
     const { sinceMs, silentSinceMs, startedMs } = container;
-    // After a round that is this late the machine may have slept: silence counts from the next one on.
-    const isLate = this.#lastRoundMs !== null && isOver(this.#lastRoundMs, 3 * LIMITS.SWEEP_INTERVAL_MS);
-    const isSilent = silentSinceMs !== null && isOver(silentSinceMs, STALE_MS) && !isLate;
+    const isSilent = silentSinceMs !== null && isOver(silentSinceMs, STALE_MS) && !this.wasLate;
     const isSettled = isOver(startedMs, LIMITS.START_GRACE_MS);
     const hangs = does === 'turn' && (isSilent || isOver(sinceMs, LIMITS.NO_PROGRESS_MS));
     const waitsMs = Math.max(sinceMs, due[0]?.dueMs ?? 0);

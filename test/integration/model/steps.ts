@@ -293,7 +293,9 @@ function passUntilNext(earlyMs: number, model: Model, system: System): void {
 
 const anotherRound = fc.constant(
   new Step('another round', always, async (model, system) => {
-    expect((await system.rest()).actions).toEqual([]);
+    const { wasLate } = model;
+    const { actions } = await system.rest();
+    if (!wasLate) expect(actions).toEqual([]);
     await comparedLists(model, system);
   }),
 );
