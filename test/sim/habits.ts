@@ -68,13 +68,13 @@ export function drawHabits(chance: Chance): Habits {
   const share = (most: number): number => (chance.is(0.5) ? 0 : chance.next() * most);
   const weights = <Name extends string>(names: readonly Name[], some: number): Record<Name, number> =>
     Object.fromEntries(names.map((name) => [name, chance.is(some) ? 0 : chance.next()])) as Record<Name, number>;
-  const faults = weights(FAULTS, 0.6);
-  const turns = weights(TURNS, 0.6);
+  const faults = weights(FAULTS, 0.5);
+  const turns = weights(TURNS, 0.5);
   const isCalm = Object.values(faults).every((weight) => weight === 0);
   return {
     faultEveryMs: isCalm ? 0 : chance.pick([8_000, 20_000, 60_000]),
     faults,
-    turns: { ...turns, completes: chance.pick([0.3, 1, 3]) },
+    turns: { ...turns, completes: chance.pick([0.2, 0.6, 2]) },
     foreign: chance.pick([0, 0, 0.5, 1]),
     diesAtStart: chance.is(0.3) ? chance.pick([0.3, 0.7, 1]) : 0,
     runsOutOfMemory: share(0.1),
