@@ -10,6 +10,7 @@ import { RUNNER_ENV } from '../../src/protocol/workspace.js';
 import type { SimEngine } from './engine.js';
 import { ForeignFiles } from './foreign-files.js';
 import type { TurnHabit } from './habits.js';
+import { silenceLimitMs } from './stop-audit.js';
 import type { Owner } from './timeline.js';
 import type { World } from './world.js';
 
@@ -316,23 +317,29 @@ export class SimContainer implements Owner {
     });
   }
 
-  /** Asleep, until its inbox changes. */
+  /** Fast asleep for as long as that is let pass; from then on what changes in its inbox wakes it. */
   #awaitNews(messages: readonly Message[]): void {
     this.#isSilent = true;
-    const before = this.#world.version(this.session);
-    this.#world.waitsForNews(this.session);
-    const look = (): void => {
-      if (this.#world.version(this.session) === before) {
-        this.#after(POLL_MS, look);
-        return;
-      }
-      this.#isSilent = false;
-      this.#beat();
-      this.#after(this.#world.chance.int(5_000, 60_000), () => {
-        this.#complete(messages, false);
+    const limitMs = silenceLimitMs(this, this.#world.settings.staleThresholdMs);
+    this.#world.waitsForNews(this.session, limitMs);
+    this.#after(limitMs, () => {
+      this.#wakeOnNews(messages, this.#world.version(this.session));
+    });
+  }
+
+  #wakeOnNews(messages: readonly Message[], before: string | null): void {
+    if (this.#world.version(this.session) === before) {
+      this.#after(POLL_MS, () => {
+        this.#wakeOnNews(messages, before);
       });
-    };
-    look();
+      return;
+    }
+    this.#isSilent = false;
+    this.#beat();
+    this.#world.note('woken by news', () => this.session);
+    this.#after(this.#world.chance.int(5_000, 60_000), () => {
+      this.#complete(messages, false);
+    });
   }
 
   #useTool(messages: readonly Message[]): void {

@@ -20,6 +20,12 @@ export class Disturbances {
   begin(): void {
     const { chance, habits, timeline } = this.#sim.world;
     if (habits.faultEveryMs === 0) return;
+    this.#sim.world.onOccurrence(() => {
+      if (habits.faults.kill_at_commit > 0 && chance.is(0.2)) this.#killAtCommit(chance.pick(['settle', 'change']));
+    });
+    this.#sim.world.onSilence((_, limitMs) => {
+      if (habits.engineSlow > 0) this.#slowAfter(limitMs);
+    });
     const next = (): void => {
       timeline.at(chance.int(1, 2 * habits.faultEveryMs), null, () => {
         if (this.#sim.world.isQuiet) return;
@@ -61,7 +67,7 @@ export class Disturbances {
         this.#sim.host?.die('killed');
         return;
       case 'kill_at_commit':
-        this.#killAtCommit();
+        this.#killAtCommit(chance.pick([null, null, 'settle', 'settle', 'change', 'changeSeries']));
         return;
       case 'stop_host':
         this.#sim.stopHost();
@@ -140,10 +146,22 @@ export class Disturbances {
     }
   }
 
-  #killAtCommit(): void {
+  /** Around the time at which a silent container is stopped. */
+  #slowAfter(delayMs: number): void {
+    const { world, engine } = this.#sim;
+    for (const [afterMs, isSlow] of [
+      [delayMs, true],
+      [delayMs + world.settings.sweepIntervalMs, false],
+    ] as const) {
+      world.timeline.at(afterMs, null, () => {
+        engine.isSlow = isSlow && !world.isQuiet;
+      });
+    }
+  }
+
+  #killAtCommit(operation: string | null): void {
     const { world } = this.#sim;
     const side = world.chance.pick(['before', 'after'] as const);
-    const operation = world.chance.pick([null, null, 'settle', 'settle', 'change', 'changeSeries']);
     world.killAtCommit = { left: world.chance.int(1, operation === null ? 12 : 3), side, operation };
   }
 

@@ -22,12 +22,28 @@ export class Load {
     this.#host = host;
     const names = ['a/one', 'a/two', 'b/one', 'b/two', 'b/three'] as SessionAddress[];
     this.sessions = names.slice(0, world.chance.int(1, names.length));
-    world.waitsForNews = (session) => {
+    // At the time at which it is stopped, or nearly so.
+    world.onSilence((session, limitMs) => {
       const { chance, timeline, settings } = world;
-      timeline.at(settings.staleThresholdMs + chance.int(-10_000, settings.sweepIntervalMs), null, () => {
+      timeline.at(limitMs + chance.int(0, settings.sweepIntervalMs), null, () => {
         this.#message(session);
       });
-    };
+    });
+    world.onOccurrence((id) => {
+      const { chance, habits, timeline } = world;
+      if (habits.operations === 0 || !chance.is(0.3)) return;
+      timeline.at(chance.int(0, 3_000), null, () => {
+        this.#pause(id);
+      });
+    });
+  }
+
+  #pause(id: string): void {
+    const api = this.#host()?.api;
+    const series = this.#truth.serieses.get(id);
+    if (api === undefined || series === undefined || this.#world.isQuiet) return;
+    series.isTouched = true;
+    this.#changeSeries(api, series, 'pause', 'paused').catch(ignore);
   }
 
   /** Everything that will be sent and done within `withinMs`. */
@@ -100,7 +116,7 @@ export class Load {
   #series(): void {
     const { chance } = this.#world;
     const session = chance.pick(this.sessions);
-    const everyMinutes = chance.pick([2, 5, 15, 60]);
+    const everyMinutes = chance.pick([1, 2, 5, 60]);
     const policy = chance.pick(['latest', 'skip', 'all'] as const);
     this.#ids += 1;
     const id = `s${String(this.#ids)}`;
@@ -199,7 +215,7 @@ export class Load {
     else if (change === 'cancel') await this.#changeSeries(api, series, 'cancel', 'cancelled');
     else if (change === 'run-now') await api.changeSchedule(series.session, series.id, { change: 'run-now' });
     else {
-      const everyMinutes = chance.pick([2, 5, 15, 60]);
+      const everyMinutes = chance.pick([1, 2, 5, 60]);
       series.everyMinutes.add(everyMinutes);
       await api.changeSchedule(series.session, series.id, { change: 'set', cron: cronOf(everyMinutes) });
     }

@@ -39,10 +39,12 @@ export interface SimulateOptions {
 
 /** The clocks of Berlin change on these days, those of Lord Howe Island on the first Sundays of April and October. */
 const STARTS = ['2026-03-29T00:40:00Z', '2026-10-25T00:40:00Z', '2026-04-04T14:40:00Z', '2026-06-10T11:59:30Z'];
-const CHAOS_MS = [40_000, 120_000, 300_000];
+const CHAOS_MS = [60_000, 180_000, 420_000];
 /** How long everything that was accepted may take to end once all faults are over. */
 const DRAIN_MS = 8 * 3_600_000;
 const STEP_MS = 30_000;
+/** Steps after which the operator looks again whether anything has to be let go on. */
+const LET_GO_EVERY = 5;
 /** Steps after which what takes nobody along gets company. */
 const SENT_LAST = [1, 20, 100, 250, 400];
 /** Nothing is due any more: containers have to be gone by then. */
@@ -181,11 +183,15 @@ export class Simulation {
     await go(STEP_MS);
     await step((api) => this.load.letGo(api));
     // Series go on for a while.
-    if (this.truth.serieses.size > 0) await go(8 * STEP_MS);
+    if (this.truth.serieses.size > 0) await go(5 * STEP_MS);
     const untilMs = timeline.monotonicMs + DRAIN_MS;
     for (let rounds = 0; timeline.monotonicMs < untilMs && !isOver();) {
-      await step((api) => this.load.letGo(api));
-      await step((api) => this.load.cancelAll(api));
+      if (rounds % LET_GO_EVERY === 0) {
+        await step((api) => this.load.letGo(api));
+        await step((api) => this.load.cancelAll(api));
+      } else {
+        await go(2 * STEP_MS);
+      }
       if (this.truth.unfinished().length > 0) {
         rounds += 1;
         if (SENT_LAST.includes(rounds)) this.load.sendLast();

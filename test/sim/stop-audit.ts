@@ -27,9 +27,7 @@ export function judgeStop(world: World, container: SimContainer, reason: string)
   };
   switch (reason) {
     case 'stale_and_stuck': {
-      const declaredMs = Math.min(Math.max(6 * container.heartbeatMs, LEAST_DECLARED_MS), policy.staleThresholdMs);
-      const thresholdMs = container.isForeign ? policy.staleThresholdMs : declaredMs;
-      if (!silentFor(thresholdMs)) return `its heart beat ${String(beat.mostMs)} ms ago`;
+      if (!silentFor(silenceLimitMs(container, policy.staleThresholdMs))) return `its heart beat ${String(beat.mostMs)} ms ago`;
       if (heldMs < 0) return 'it holds no claim';
       if (heldMs + READ_TO_STOP_MS < policy.claimStuckMs) return `its claim is ${String(heldMs)} ms old`;
       return toolExcuses(world, container, policy.maxToolTimeoutMs) ? 'its tool may still run' : null;
@@ -60,6 +58,12 @@ export function judgeStop(world: World, container: SimContainer, reason: string)
     default:
       return null;
   }
+}
+
+/** How long a container may be silent: our own runner declares its interval. */
+export function silenceLimitMs(container: SimContainer, mostMs: number): number {
+  const declaredMs = Math.min(Math.max(6 * container.heartbeatMs, LEAST_DECLARED_MS), mostMs);
+  return container.isForeign ? mostMs : declaredMs;
 }
 
 /** The last beat that was there before the last reading. */

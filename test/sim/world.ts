@@ -133,8 +133,27 @@ export class World {
     for (const heard of this.#clockWatchers) heard(this.timeline.wallMs);
   }
 
-  /** A container waits for a message, and shows no life until then. */
-  waitsForNews: (session: SessionAddress) => void = () => undefined;
+  readonly #silenceWatchers: ((session: SessionAddress, limitMs: number) => void)[] = [];
+
+  /** Told when a container shows no life until a message comes, and how long that is let pass. */
+  onSilence(heard: (session: SessionAddress, limitMs: number) => void): void {
+    this.#silenceWatchers.push(heard);
+  }
+
+  waitsForNews(session: SessionAddress, limitMs: number): void {
+    for (const heard of this.#silenceWatchers) heard(session, limitMs);
+  }
+
+  readonly #occurrenceWatchers: ((series: string) => void)[] = [];
+
+  /** Told when an occurrence of a series is under way, until it is quiet. */
+  onOccurrence(heard: (series: string) => void): void {
+    this.#occurrenceWatchers.push(heard);
+  }
+
+  occurrenceBegins(series: string): void {
+    if (!this.isQuiet) for (const heard of this.#occurrenceWatchers) heard(series);
+  }
 
   // --- files
 
