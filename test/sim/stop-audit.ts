@@ -27,7 +27,8 @@ export function judgeStop(world: World, container: SimContainer, reason: string)
   };
   switch (reason) {
     case 'stale_and_stuck': {
-      if (!silentFor(silenceLimitMs(container, policy.staleThresholdMs))) return `its heart beat ${String(beat.mostMs)} ms ago`;
+      if (!silentFor(silenceLimitMs(container, policy.staleThresholdMs)))
+        return `its heart beat ${String(beat.mostMs)} ms ago`;
       if (heldMs < 0) return 'it holds no claim';
       if (heldMs + READ_TO_STOP_MS < policy.claimStuckMs) return `its claim is ${String(heldMs)} ms old`;
       return toolExcuses(world, container, policy.maxToolTimeoutMs) ? 'its tool may still run' : null;
