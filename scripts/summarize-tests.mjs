@@ -1,14 +1,16 @@
 // Ends scripts/test: names what was skipped and what failed; the last line counts. Exit code 1 if anything failed.
-// Arguments: the JSON report of vitest, its exit code, the checks before the tests that failed.
+// Arguments: vitest's JSON reports (by commas), its exit code, the checks before the tests that failed.
 import { existsSync, readFileSync } from 'node:fs';
 
-const [reportPath, exitCode, ...failedChecks] = process.argv.slice(2);
-const report = existsSync(reportPath) ? JSON.parse(readFileSync(reportPath, 'utf8')) : { testResults: [] };
+const [reportPaths, exitCode, ...failedChecks] = process.argv.slice(2);
+const files = reportPaths
+  .split(',')
+  .flatMap((path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).testResults : []));
 
 const passed = [];
 const failed = [];
 const skipped = [];
-for (const file of report.testResults) {
+for (const file of files) {
   // A file that could not be loaded has no tests, and counts as one that failed.
   if (file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed'))
     failed.push(file.name);

@@ -6,6 +6,7 @@ import { RUNNER_ENV } from '../../src/protocol/workspace.js';
 import { STRAY } from './engine.js';
 import type { FaultName } from './habits.js';
 import type { Simulation } from './simulate.js';
+import type { Target } from './world.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,11 +21,15 @@ export class Disturbances {
   begin(): void {
     const { chance, habits, timeline } = this.#sim.world;
     if (habits.faultEveryMs === 0) return;
-    this.#sim.world.onOccurrence(() => {
-      if (habits.faults.kill_at_commit > 0 && chance.is(0.2)) this.#killAtCommit(chance.pick(['settle', 'change']));
+    this.#sim.world.onOccurrence((session) => {
+      if (habits.faults.kill_at_commit > 0 && chance.is(0.3))
+        this.#killAtCommit({ operation: chance.pick(['settle', 'change', 'change']), session });
     });
     this.#sim.world.onSilence((_, limitMs) => {
-      if (habits.engineSlow > 0) this.#slowAfter(limitMs);
+      if (habits.faults.busy_host === 0) return;
+      timeline.at(limitMs, null, () => {
+        this.#keepBusy(this.#sim.world.settings.sweepIntervalMs);
+      });
     });
     const next = (): void => {
       timeline.at(chance.int(1, 2 * habits.faultEveryMs), null, () => {
@@ -41,6 +46,7 @@ export class Disturbances {
     const { world, engine } = this.#sim;
     world.isDiskFull = false;
     world.areFilesSlow = false;
+    world.isHostBusy = false;
     world.killAtCommit = null;
     for (const [session, lock] of world.locks) if (lock.byEpoch === null) world.locks.delete(session);
     engine.up();
@@ -52,6 +58,8 @@ export class Disturbances {
     }
     const { host } = this.#sim;
     if (host !== null) host.frozenUntilMs = 0;
+    // Mostly: to wait until the host has found out about each takes most of a world's time.
+    if (world.chance.is(0.75)) for (const one of engine.live()) if (one.hangs) one.kill('self');
   }
 
   #strike(fault: FaultName): void {
@@ -67,13 +75,16 @@ export class Disturbances {
         this.#sim.host?.die('killed');
         return;
       case 'kill_at_commit':
-        this.#killAtCommit(chance.pick([null, null, 'settle', 'settle', 'change', 'changeSeries']));
+        this.#killAtCommit(chance.pick([null, null, ...['settle', 'settle', 'change', 'changeSeries'].map(anyOf)]));
         return;
       case 'stop_host':
         this.#sim.stopHost();
         return;
       case 'freeze_host':
         this.#freezeHost(chance.int(1_000, 200_000));
+        return;
+      case 'busy_host':
+        this.#keepBusy(chance.int(5_000, 60_000));
         return;
       case 'engine_down':
         engine.down();
@@ -146,23 +157,18 @@ export class Disturbances {
     }
   }
 
-  /** Around the time at which a silent container is stopped. */
-  #slowAfter(delayMs: number): void {
-    const { world, engine } = this.#sim;
-    for (const [afterMs, isSlow] of [
-      [delayMs, true],
-      [delayMs + world.settings.sweepIntervalMs, false],
-    ] as const) {
-      world.timeline.at(afterMs, null, () => {
-        engine.isSlow = isSlow && !world.isQuiet;
-      });
-    }
+  #keepBusy(forMs: number): void {
+    const { world } = this.#sim;
+    world.isHostBusy = !world.isQuiet;
+    world.timeline.at(forMs, null, () => {
+      world.isHostBusy = false;
+    });
   }
 
-  #killAtCommit(operation: string | null): void {
+  #killAtCommit(target: Target | null): void {
     const { world } = this.#sim;
     const side = world.chance.pick(['before', 'after'] as const);
-    world.killAtCommit = { left: world.chance.int(1, operation === null ? 12 : 3), side, operation };
+    world.killAtCommit = { left: world.chance.int(1, target === null ? 12 : 3), side, target };
   }
 
   #freezeHost(forMs: number): void {
@@ -195,6 +201,10 @@ export class Disturbances {
     const { engine } = this.#sim;
     engine.plantStray(strayOf(engine.runtime.install, STRAY, epochOf(1))).catch(() => undefined);
   }
+}
+
+function anyOf(operation: string): Target {
+  return { operation, session: null };
 }
 
 /** Like one that this host would start, under a name of its own. */

@@ -28,6 +28,7 @@ export const FAULTS = [
   'kill_at_commit',
   'stop_host',
   'freeze_host',
+  'busy_host',
   'engine_down',
   'engine_restart',
   'engine_slow',

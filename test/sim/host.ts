@@ -192,7 +192,10 @@ function carryOut<T>(
         } else {
           const version = session === null ? null : world.version(session);
           world.counts.set(`files ${operation}`, (world.counts.get(`files ${operation}`) ?? 0) + 1);
-          const result = world.act(host, () => (operation === 'look' ? looks.read(call, work) : work()), operation);
+          const result = world.act(host, () => (operation === 'look' ? looks.read(call, work) : work()), {
+            operation,
+            session,
+          });
           if (session !== null && !READS.has(operation)) {
             if (operation === 'remove') world.forget(session);
             else world.touch(session);

@@ -29,7 +29,7 @@ export class Load {
         this.#message(session);
       });
     });
-    world.onOccurrence((id) => {
+    world.onOccurrence((_, id) => {
       const { chance, habits, timeline } = world;
       if (habits.operations === 0 || !chance.is(0.3)) return;
       timeline.at(chance.int(0, 3_000), null, () => {

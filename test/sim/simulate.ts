@@ -48,7 +48,7 @@ const LET_GO_EVERY = 5;
 /** Steps after which what takes nobody along gets company. */
 const SENT_LAST = [1, 20, 100, 250, 400];
 /** Nothing is due any more: containers have to be gone by then. */
-const IDLE_MS = 180_000;
+const IDLE_MS = 120_000;
 
 /** Thresholds in the proportions of the defaults, so that hours are minutes. */
 function settingsOf(chance: Chance, dataDir: string) {
@@ -104,6 +104,7 @@ export class Simulation {
     const habits = drawHabits(chance);
     const settings = settingsOf(chance, dataDir);
     this.world = new World({ seed, dataDir, timeline, chance, settings, habits, isTraced });
+    timeline.turnMs = () => (this.world.isHostBusy && chance.is(0.5) ? chance.int(0, 8_000) : 0);
     prepareDataDir(folder, dataDir);
     const registry = openRegistry({ dataDir, mode: 'write' });
     const { install } = registry;

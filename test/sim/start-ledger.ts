@@ -7,6 +7,8 @@ interface Row {
   fruitless: number[];
   lastStartWallMs: number;
   jumpsAtLastStart: number;
+  /** It was begun before a jump of the clock, perhaps. */
+  wasUnsteady: boolean;
 }
 
 /** An engine may take as long as the host waits for it: one start comes late, the next at once. */
@@ -29,7 +31,8 @@ export class StartLedger {
     const most = settings.guardMaxRestarts + 1;
     const waitedMs = timeline.wallMs - row.lastStartWallMs;
     // A clock that was set lets probes come early or late.
-    const isEarly = waitedMs + SLACK_MS < settings.guardProbeMs && row.jumpsAtLastStart === clockJumps;
+    const isEarly =
+      waitedMs + SLACK_MS < settings.guardProbeMs && row.jumpsAtLastStart === clockJumps && !row.wasUnsteady;
     if (fruitless >= most && isEarly) {
       this.#world.violate(
         `${session} is started again ${String(waitedMs)} ms after ${String(fruitless)} starts that claimed nothing`,
@@ -37,6 +40,7 @@ export class StartLedger {
     }
     row.lastStartWallMs = timeline.wallMs;
     row.jumpsAtLastStart = clockJumps;
+    row.wasUnsteady = this.#world.isClockUnsteady;
   }
 
   died({ session, hasClaimed, startedMonotonicMs }: SimContainer, isHostCaused: boolean): void {
@@ -52,7 +56,7 @@ export class StartLedger {
   #rowOf(session: SessionAddress): Row {
     const known = this.#rows.get(session);
     if (known !== undefined) return known;
-    const row: Row = { fruitless: [], lastStartWallMs: 0, jumpsAtLastStart: 0 };
+    const row: Row = { fruitless: [], lastStartWallMs: 0, jumpsAtLastStart: 0, wasUnsteady: false };
     this.#rows.set(session, row);
     return row;
   }

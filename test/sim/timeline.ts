@@ -27,6 +27,9 @@ export class Timeline {
   readonly #heap: Event[] = [];
   #immediates: Immediate[] = [];
 
+  /** What the next turn of the event loop takes. */
+  turnMs: () => number = () => 0;
+
   constructor(startWallMs: number) {
     this.#wallOffsetMs = startWallMs - this.#monotonicMs;
   }
@@ -100,7 +103,9 @@ export class Timeline {
     const { setImmediate: immediate } = globalThis;
     const now = Date.now;
     const later = (callback: Immediate): void => {
-      this.#immediates.push(callback);
+      const turnMs = this.turnMs();
+      if (turnMs === 0) this.#immediates.push(callback);
+      else this.at(turnMs, null, callback);
     };
     Object.assign(globalThis, { setImmediate: later });
     Date.now = () => this.wallMs;

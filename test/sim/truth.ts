@@ -116,7 +116,7 @@ export class Truth {
     const message = this.messages.get(id);
     if (message === undefined) this.world.violate(`${container.session} claims ${id}, which nobody sent`);
     else if (message.session !== container.session) this.world.violate(`${id} was claimed by ${container.session}`);
-    else if (message.series !== null) this.world.occurrenceBegins(message.series);
+    else if (message.series !== null) this.world.occurrenceBegins(message.session, message.series);
   }
 
   released(container: SimContainer, id: MessageId): void {

@@ -28,6 +28,20 @@ export interface Lock {
   readonly byEpoch: number | null;
 }
 
+/** An operation on the files of a session. */
+export interface Target {
+  readonly operation: string;
+  readonly session: SessionAddress | null;
+}
+
+/** The host is killed at one of the next commits. */
+export interface CommitKill {
+  left: number;
+  readonly side: 'before' | 'after';
+  /** Only those of such an operation count; null: all do. `session` null: of whichever. */
+  readonly target: Target | null;
+}
+
 export interface WorldOptions {
   readonly seed: number;
   readonly dataDir: string;
@@ -49,10 +63,12 @@ export class World {
   /** No more faults: everything new behaves, and what is there has to come to an end. */
   isQuiet = false;
   isDiskFull = false;
-  /** Commits, of one operation on session files or of all, until the host is killed at one, and on which side of it; null: it is not. */
-  killAtCommit: { left: number; readonly side: 'before' | 'after'; readonly operation: string | null } | null = null;
+  /** null: the host is not killed at a commit. */
+  killAtCommit: CommitKill | null = null;
   /** Answers of the file workers come late, some after their child was killed. */
   areFilesSlow = false;
+  /** The host's machine has much else to do: a turn of its loop may take seconds. */
+  isHostBusy = false;
   readonly locks = new Map<SessionAddress, Lock>();
   /** When the host could last read a session's files. */
   readonly readableMs = new Map<SessionAddress, number>();
@@ -69,8 +85,8 @@ export class World {
   /** Grows with every change to a row of the registry. */
   registryChanges = 0;
   #acting: Mortal | null = null;
-  /** Of the session files, that is being carried out. */
-  #operation: string | null = null;
+  /** Of the session files, what is being carried out. */
+  #target: Target | null = null;
   #clockJumps = 0;
   #unsteadyUntilMs = 0;
   readonly #clockWatchers: ((wallMs: number) => void)[] = [];
@@ -144,15 +160,15 @@ export class World {
     for (const heard of this.#silenceWatchers) heard(session, limitMs);
   }
 
-  readonly #occurrenceWatchers: ((series: string) => void)[] = [];
+  readonly #occurrenceWatchers: ((session: SessionAddress, series: string) => void)[] = [];
 
   /** Told when an occurrence of a series is under way, until it is quiet. */
-  onOccurrence(heard: (series: string) => void): void {
+  onOccurrence(heard: (session: SessionAddress, series: string) => void): void {
     this.#occurrenceWatchers.push(heard);
   }
 
-  occurrenceBegins(series: string): void {
-    if (!this.isQuiet) for (const heard of this.#occurrenceWatchers) heard(series);
+  occurrenceBegins(session: SessionAddress, series: string): void {
+    if (!this.isQuiet) for (const heard of this.#occurrenceWatchers) heard(session, series);
   }
 
   // --- files
@@ -183,15 +199,15 @@ export class World {
   }
 
   /** Work of the host at its databases: its commits fail or kill it as the faults of the moment say. */
-  act<T>(host: Mortal, work: () => T, operation: string | null = null): T {
+  act<T>(host: Mortal, work: () => T, target: Target | null = null): T {
     if (host.isDead) throw new HostGone('this host was killed');
-    const before = [this.#acting, this.#operation] as const;
+    const before = [this.#acting, this.#target] as const;
     this.#acting = host;
-    this.#operation = operation;
+    this.#target = target;
     try {
       return work();
     } finally {
-      [this.#acting, this.#operation] = before;
+      [this.#acting, this.#target] = before;
     }
   }
 
@@ -201,7 +217,7 @@ export class World {
     if (host.isDead) throw new HostGone('this host was killed');
     if (this.isDiskFull) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
     const kill = this.killAtCommit;
-    if (kill === null || (kill.operation ?? this.#operation) !== this.#operation) return;
+    if (kill === null || !isAt(kill.target, this.#target)) return;
     kill.left -= 1;
     if (kill.left <= 0 && kill.side === 'before') this.#kill(host, `before a commit of ${file}`);
   }
@@ -218,4 +234,9 @@ export class World {
     host.die(how);
     throw new HostGone('this host was killed');
   }
+}
+
+function isAt(wanted: Target | null, target: Target | null): boolean {
+  if (wanted === null) return true;
+  return wanted.operation === target?.operation && (wanted.session ?? target.session) === target.session;
 }
