@@ -155,7 +155,9 @@ export class SimContainer implements Owner {
 
   /** It is in a turn, and will not be done with it soon. */
   get hangs(): boolean {
-    return this.#turn.length > 0 || this.#neverClaims || this.#lies || this.frozenUntilMs > this.#world.timeline.monotonicMs;
+    return (
+      this.#turn.length > 0 || this.#neverClaims || this.#lies || this.frozenUntilMs > this.#world.timeline.monotonicMs
+    );
   }
 
   freeze(forMs: number): void {
