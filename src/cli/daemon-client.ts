@@ -9,6 +9,8 @@ import { readLines } from '../desk/read-lines.js';
 import { NightporterError } from '../protocol/errors.js';
 
 const OCTETS = 'application/octet-stream';
+/** Nothing is sent before the daemon wants it: who is refused while it sends meets a closed socket, not the reason. */
+const UPLOAD_HEADERS = { expect: '100-continue' } as const;
 const PING_TIMEOUT_MS = 5_000;
 const ROW_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -121,7 +123,7 @@ function send(call: Call): Promise<IncomingMessage> {
       headers: {
         host: 'nightporter',
         ...(json === undefined ? {} : { 'content-type': 'application/json', 'content-length': json.byteLength }),
-        ...(call.upload === undefined ? {} : { 'content-type': call.upload.type }),
+        ...(call.upload === undefined ? {} : { 'content-type': call.upload.type, ...UPLOAD_HEADERS }),
         ...(call.upload?.size === undefined ? {} : { 'content-length': call.upload.size }),
       },
     });
@@ -136,11 +138,14 @@ function send(call: Call): Promise<IncomingMessage> {
         outgoing.destroy(new Error(`no answer within ${String(call.timeoutMs)} ms`));
       });
     }
-    if (call.upload === undefined) outgoing.end(json);
+    const { upload } = call;
+    if (upload === undefined) outgoing.end(json);
     else {
-      pump(call.upload.bytes, outgoing, answered.signal).catch((error: unknown) => {
-        outgoing.destroy();
-        reject(error instanceof Error ? error : new Error(String(error)));
+      outgoing.once('continue', () => {
+        pump(upload.bytes, outgoing, answered.signal).catch((error: unknown) => {
+          outgoing.destroy();
+          reject(error instanceof Error ? error : new Error(String(error)));
+        });
       });
     }
   });

@@ -27,6 +27,10 @@ const MARK = z.object({ after: z.coerce.number().int().nonnegative().default(0) 
 export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   const app = new Hono<Env>();
   const body = (c: Context<Env>, maxBytes = SMALL_BODY_BYTES) => readJson(c.env.incoming, maxBytes);
+  const upload = (c: Context<Env>) => {
+    if (c.req.header('expect')?.toLowerCase() === '100-continue') c.env.outgoing.writeContinue();
+    return bytesOf(c.env.incoming);
+  };
   const session = (c: Context<Env>) => `${c.req.param('group') ?? ''}/${c.req.param('session') ?? ''}`;
 
   app.get('/v1/ping', (c) => c.json({ pid: process.pid, dataDir: desk.settings.dataDir } satisfies PingBody));
@@ -39,10 +43,10 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   app.put('/v1/staging', async (c) => {
     const name = c.req.query('name') ?? '';
     requireSize(name, Number(c.req.header('content-length') ?? 0), desk.settings.attachmentMaxBytes);
-    return c.json(await api.stage(name, bytesOf(c.env.incoming)));
+    return c.json(await api.stage(name, upload(c)));
   });
   app.post('/v1/messages/batch', async (c) =>
-    c.json(await api.sendBatch(bytesOf(c.env.incoming), c.req.query('session'))),
+    c.json(await api.sendBatch(upload(c), c.req.query('session'))),
   );
 
   app.get('/v1/sessions', (c) => streamRows(api.sessions({ closed: c.req.query('closed') === '1' })));

@@ -34,6 +34,8 @@ export async function serveHttp({
     overrideGlobalObjects: false,
   });
   if (!(server instanceof Server)) throw new Error('not a plain HTTP server');
+  // Whoever reads the body says first that it may come: who is refused before has not begun to send it.
+  server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing));
   await listenPrivately(server, socketPath);
   // A drain may take minutes; a large batch on a slow pipe too.
   server.requestTimeout = 0;
