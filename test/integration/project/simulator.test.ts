@@ -5,9 +5,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const COMPILE_MS = 120_000;
+/** Not where `npm run sim` may be running from meanwhile. */
+const COMPILED = 'reports/simulator';
 
 function replay(seed: number): string {
-  const run = spawnSync(process.execPath, ['dist-sim/test/sim/main.js', '--seed', String(seed)], {
+  const run = spawnSync(process.execPath, [`${COMPILED}/test/sim/main.js`, '--seed', String(seed)], {
     cwd: ROOT,
     encoding: 'utf8',
   });
@@ -16,7 +18,16 @@ function replay(seed: number): string {
 
 describe('the simulator', () => {
   beforeAll(() => {
-    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.sim.json'], { cwd: ROOT });
+    execFileSync(
+      process.execPath,
+      [
+        'node_modules/typescript/bin/tsc',
+        '-p',
+        'tsconfig.sim.json',
+        ...['--outDir', COMPILED, '--tsBuildInfoFile', `${COMPILED}/.tsbuildinfo`],
+      ],
+      { cwd: ROOT },
+    );
   }, COMPILE_MS);
 
   it('makes the same world of the same seed, to the last step', () => {
