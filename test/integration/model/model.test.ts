@@ -4,7 +4,7 @@ import { Model } from './model.js';
 import { comparedLists, steps } from './steps.js';
 import { System } from './system.js';
 
-const { NIGHTPORTER_MODEL_RUNS: runs = '15', NIGHTPORTER_MODEL_REPLAY: replay } = process.env;
+const { NIGHTPORTER_MODEL_RUNS: runs = '8', NIGHTPORTER_MODEL_REPLAY: replay } = process.env;
 /** As a failure prints them: `{ "seed": 1, "path": "4:2", "replayPath": "AAB:F" }`. */
 const { replayPath, ...from } = (replay === undefined ? {} : JSON.parse(replay)) as {
   readonly seed?: number;
