@@ -45,9 +45,7 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
     requireSize(name, Number(c.req.header('content-length') ?? 0), desk.settings.attachmentMaxBytes);
     return c.json(await api.stage(name, upload(c)));
   });
-  app.post('/v1/messages/batch', async (c) =>
-    c.json(await api.sendBatch(upload(c), c.req.query('session'))),
-  );
+  app.post('/v1/messages/batch', async (c) => c.json(await api.sendBatch(upload(c), c.req.query('session'))));
 
   app.get('/v1/sessions', (c) => streamRows(api.sessions({ closed: c.req.query('closed') === '1' })));
   app.post('/v1/sessions', async (c) => c.json(await api.createSession(parseInput(CREATE_SESSION, await body(c)))));

@@ -119,11 +119,17 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     'a message to be given out again waits for the turn that runs: both are answered, each once',
     async () => {
       const daemon = await withForeign();
-      const script = `if grep -q slow; then sleep 2; echo slow; exit; fi; ${first('sleep 1; exit 75', 'echo quick')}`;
+      const failsWhenTold = 'until [ -e both-are-there ]; do sleep 0.1; done; exit 75';
+      const script = `if grep -q slow; then sleep 2; echo slow; exit; fi; ${first(failsWhenTold, 'echo quick')}`;
       await daemon.createScript(SESSION, script);
       const quick = await daemon.send(SESSION, 'quick');
       await daemon.untilClaimed(SESSION);
       const slow = await daemon.send(SESSION, 'slow');
+      // Otherwise such a runner may take both into one turn.
+      await eventually('the second is delivered', () => daemon.message(SESSION, slow) !== undefined, {
+        timeoutMs: PATIENCE_MS,
+      });
+      daemon.plant(SESSION, 'both-are-there', '');
 
       await daemon.untilEnded(SESSION, [quick, slow]);
 
