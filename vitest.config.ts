@@ -17,7 +17,15 @@ const retry = process.env['CI'] === 'true' ? 1 : 0;
 /** Real daemons and engines, but no deadline measured in real time: these may run beside others. */
 const unhurried = [
   ...['runner-conformance', 'foreign-runner', 'chaos', 'doctor', 'attachments', 'docker-runtime-*', 'podman-*'],
-  ...['shown-dead', 'shown-held', 'shown-odd-input', 'shown-owners', 'shown-restarts'],
+  ...[
+    'shown-conversation',
+    'shown-dead',
+    'shown-held',
+    'shown-kills',
+    'shown-odd-input',
+    'shown-owners',
+    'shown-restarts',
+  ],
 ].map((name) => `test/e2e/${name}.test.ts`);
 /** Much of a test's time is spent waiting for processes. */
 const SHARED_WORKERS = 4;

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { say } from '../support/daemon.js';
+import { isWholeSuite, say } from '../support/daemon.js';
 import { canMount } from '../support/small-disk.js';
 
 const PROGRAM = fileURLToPath(new URL('../chaos/main.mjs', import.meta.url));
@@ -42,8 +42,7 @@ function runChaos(runtime: 'process' | 'docker'): Promise<{ readonly code: numbe
 function whyNot(runtime: 'process' | 'docker'): string | undefined {
   if (!canMount()) return 'it takes root on Linux, and the right to mount a tmpfs';
   // An engine that is killed over and over takes a minute that most runs do not have.
-  if (runtime === 'docker' && process.env['NIGHTPORTER_WHOLE_SUITE'] !== '1')
-    return 'NIGHTPORTER_WHOLE_SUITE=1 runs it';
+  if (runtime === 'docker' && !isWholeSuite) return 'NIGHTPORTER_WHOLE_SUITE=1 runs it';
   const required = ['CI', 'NIGHTPORTER_REQUIRE_ENGINE'].some((variable) => (process.env[variable] ?? '') !== '');
   if (runtime === 'process' || required || spawnSync('dockerd', ['--version']).status === 0) return undefined;
   return 'no dockerd; run scripts/engine up';

@@ -23,7 +23,7 @@ function acks(daemon: TestDaemon, session: string): readonly unknown[] {
   }
 }
 
-await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ engine, open }) => {
+await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ engine, open, itOnce }) => {
   const withForeign = async (
     settings: Readonly<Record<string, string | number>> = {},
     own: Readonly<Record<string, unknown>> = {},
@@ -75,7 +75,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F7: killed in every turn: six turns, then a dead letter',
     async () => {
       const daemon = await withForeign();
@@ -115,7 +115,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'a message to be given out again waits for the turn that runs: both are answered, each once',
     async () => {
       const daemon = await withForeign();
@@ -141,7 +141,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'a turn that failed without a class is a dead letter, and the next message is answered',
     async () => {
       const daemon = await withForeign();
@@ -158,7 +158,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F22: kill -9 of the daemon in mid-turn: adopted, answered once, no try spent',
     async () => {
       const daemon = await withForeign();
@@ -179,7 +179,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'kill -9 of the daemon, and of the runner while none watches: settled by the next daemon, one try spent',
     async () => {
       const daemon = await withForeign();
@@ -199,7 +199,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'is stopped when it has been idle, as it never leaves by itself, and started for the next message at no cost',
     async () => {
       const daemon = await withForeign({ SWEEP_INTERVAL_MS: 500, START_GRACE_MS: 0 }, { IDLE_TIMEOUT_MS: 1_000 });
@@ -240,8 +240,8 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
   );
 });
 
-await describeOnBoth('a group whose runner is changed', ({ engine, open }) => {
-  it(
+await describeOnBoth('a group whose runner is changed', ({ engine, open, itOnce }) => {
+  itOnce(
     'for one without attempts while a message of the old one waits for its retry: answered by the new one',
     async () => {
       const foreign = await nanoclawGroup(engine);

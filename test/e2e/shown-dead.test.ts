@@ -19,8 +19,8 @@ async function untilAnswered(daemon: TestDaemon, session: string): Promise<void>
   });
 }
 
-await describeOnBoth('a dead letter', ({ engine, open }) => {
-  it(
+await describeOnBoth('a dead letter', ({ engine, open, itOnce }) => {
+  itOnce(
     'F27: shows how its turn ended, and is answered once after the agent is mended and it is tried again',
     async () => {
       const daemon = open();
@@ -64,7 +64,7 @@ await describeOnBoth('a dead letter', ({ engine, open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F24: of a runner that knows no attempts: its container is recycled, the old ack swallows nothing, answered once',
     async () => {
       const daemon = open({ groups: { foreign: await nanoclawGroup(engine) } });

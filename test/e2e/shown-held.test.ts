@@ -10,7 +10,7 @@ const TEST_MS = 4 * PATIENCE_MS;
 const GATE = 'gate.mjs';
 const GATED = { ENVIRONMENT: [`NODE_OPTIONS=--import=./${GATE}`] };
 
-await describeOnBoth('a runner that dies before it claims', ({ open }) => {
+await describeOnBoth('a runner that dies before it claims', ({ open, itOnce }) => {
   it(
     'F7: a first start and 3 restarts, 1, 2 and 4 s apart, then it is held and told of; release lets it go on',
     async () => {
@@ -61,7 +61,7 @@ await describeOnBoth('a runner that dies before it claims', ({ open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F7: while held it is probed once per interval, and a probe that claims ends the hold',
     async () => {
       const probeMs = 2_000;
@@ -84,7 +84,7 @@ await describeOnBoth('a runner that dies before it claims', ({ open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'a provider that the runner does not know: held, and the output says why',
     async () => {
       const daemon = open({ settings: { GUARD_MAX_RESTARTS: 0 } });

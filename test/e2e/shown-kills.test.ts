@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.js';
 
 const TEST_MS = 4 * PATIENCE_MS;
 
-await describeOnBoth('kill -9', ({ runtime, open }) => {
+await describeOnBoth('kill -9', ({ runtime, open, itOnce }) => {
   it(
     'F2, F7: of the runner in mid-turn: answered once, by a second incarnation, after its backoff, with one try spent',
     async () => {
@@ -34,7 +34,7 @@ await describeOnBoth('kill -9', ({ runtime, open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F7: a script that always kills its runner takes 6 turns, then is a dead letter with reason and last output',
     async () => {
       const daemon = open({ settings: { BACKOFF_BASE_MS: 50 } });

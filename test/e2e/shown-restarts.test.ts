@@ -57,7 +57,7 @@ function triesSpent(daemon: TestDaemon, messages: readonly Sent[]): number {
   return messages.reduce((sum, { session, id }) => sum + (daemon.message(session, id)?.tries ?? NaN), 0);
 }
 
-await describeOnBoth('a daemon that comes and goes', ({ runtime, open }) => {
+await describeOnBoth('a daemon that comes and goes', ({ runtime, open, itOnce }) => {
   const room = runtime === 'process' ? 6 : 4;
 
   it(
@@ -163,7 +163,7 @@ await describeOnBoth('a daemon that comes and goes', ({ runtime, open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'drain that runs out of time: the turn is interrupted, said, and tried again at no cost',
     async () => {
       const daemon = open({ settings: { DRAIN_TIMEOUT_MS: 500, STOP_GRACE_MS: 500 } });

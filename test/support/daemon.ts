@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, describe } from 'vitest';
+import { afterEach, describe, it } from 'vitest';
 import type {
   BatchView,
   DeadLetterView,
@@ -333,6 +333,15 @@ export interface Bench {
   readonly engine: TestEngine | undefined;
   /** A data dir whose daemon is not started yet; reaped after the test, whatever failed. */
   readonly open: (options?: DaemonOptions) => TestDaemon;
+  /** `it` for what an engine changes nothing about: on docker only in a whole suite, which takes its time. */
+  readonly itOnce: (name: string, test: () => Promise<void>, timeoutMs: number) => void;
+}
+
+/** Whether also that is run which costs minutes and hardly ever says more. */
+export const isWholeSuite = process.env['NIGHTPORTER_WHOLE_SUITE'] === '1';
+
+function skippedOnDocker(name: string): void {
+  it.skip(`${name} (skipped: NIGHTPORTER_WHOLE_SUITE=1 runs it on docker too)`);
 }
 
 function onBench(engine: TestEngine | undefined, tests: (bench: Bench) => void): void {
@@ -346,6 +355,7 @@ function onBench(engine: TestEngine | undefined, tests: (bench: Bench) => void):
   tests({
     runtime: engine === undefined ? 'process' : 'docker',
     engine,
+    itOnce: engine === undefined || isWholeSuite ? it : skippedOnDocker,
     open: (options = {}) => {
       const daemon = new TestDaemon(engine, options);
       opened.push(daemon);
