@@ -59,6 +59,8 @@ export class Executor {
     if (messages.length > 0) {
       verdict = await this.#write(execution, messages);
       if (verdict === 'again') return 'again';
+      // Writing takes its time: a turn may have begun that a stop must know of.
+      if (verdict !== null && actions.some((action) => action.kind === 'stop')) return 'again';
     }
     // What could not be written leaves claims behind: nothing is woken on top of them.
     const isUnwritten = messages.length > 0 && verdict === null;

@@ -46,6 +46,7 @@ export class Disturbances {
     const { world, engine } = this.#sim;
     world.isDiskFull = false;
     world.areFilesSlow = false;
+    if (world.isHostBusy) world.hostBusyMs = world.timeline.monotonicMs;
     world.isHostBusy = false;
     world.killAtCommit = null;
     for (const [session, lock] of world.locks) if (lock.byEpoch === null) world.locks.delete(session);
@@ -162,6 +163,7 @@ export class Disturbances {
     world.isHostBusy = !world.isQuiet;
     world.timeline.at(forMs, null, () => {
       world.isHostBusy = false;
+      world.hostBusyMs = world.timeline.monotonicMs;
     });
   }
 

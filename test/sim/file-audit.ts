@@ -70,7 +70,15 @@ function ofSeries(truth: Truth, session: SessionAddress, row: Row): MessageTruth
 function auditUnfinished(truth: Truth, message: MessageTruth, row: Row): void {
   const { world } = truth;
   if (message.ended === 'failed' && message.replays > 0) {
-    Object.assign(message, { ended: null, replays: 0, spent: 0, doubtful: 0, isCompleted: false, isFinal: false });
+    Object.assign(message, {
+      ended: null,
+      replays: 0,
+      spent: 0,
+      doubtful: 0,
+      diedMs: null,
+      isCompleted: false,
+      isFinal: false,
+    });
   }
   if (message.ended !== null) world.violate(`${row.id} was ${message.ended} and is ${row.status} again`);
   if (row.tries > message.spent + message.doubtful) {

@@ -17,7 +17,7 @@ import { SimHost } from './host.js';
 import { Load } from './load.js';
 import { Timeline } from './timeline.js';
 import { Truth } from './truth.js';
-import { HostGone, World } from './world.js';
+import { BUSY_TURN_MS, HostGone, World } from './world.js';
 
 export interface SimulationResult {
   readonly seed: number;
@@ -104,7 +104,7 @@ export class Simulation {
     const habits = drawHabits(chance);
     const settings = settingsOf(chance, dataDir);
     this.world = new World({ seed, dataDir, timeline, chance, settings, habits, isTraced });
-    timeline.turnMs = () => (this.world.isHostBusy && chance.is(0.5) ? chance.int(0, 8_000) : 0);
+    timeline.turnMs = () => (this.world.isHostBusy && chance.is(0.5) ? chance.int(0, BUSY_TURN_MS) : 0);
     prepareDataDir(folder, dataDir);
     const registry = openRegistry({ dataDir, mode: 'write' });
     const { install } = registry;

@@ -24,6 +24,8 @@ export interface MessageTruth {
   spent: number;
   /** Turns that may have cost one. */
   doubtful: number;
+  /** When its last turn ended with its container, monotonic; null: it did not, or another one has begun. */
+  diedMs: number | null;
   /** A turn of it ended with a `completed` ack. */
   isCompleted: boolean;
   /** A turn of it ended with an ack after which there is no further one. */
@@ -82,7 +84,7 @@ export class Truth {
     const order = this.#orders.get(session) ?? 0;
     this.#orders.set(session, order + 1);
     const message: MessageTruth = {
-      ...{ id, session, series, order, isConfirmed: false, isInFile: false, spent: 0, doubtful: 0 },
+      ...{ id, session, series, order, isConfirmed: false, isInFile: false, spent: 0, doubtful: 0, diedMs: null },
       ...{ isCompleted: false, isFinal: false, ended: null, replays: 0 },
     };
     this.messages.set(id, message);
@@ -114,6 +116,7 @@ export class Truth {
     const { timeline } = this.world;
     container.claims.set(id, { atMonotonicMs: timeline.monotonicMs, atWallMs: timeline.wallMs });
     const message = this.messages.get(id);
+    if (message !== undefined) this.#forgive(message);
     if (message === undefined) this.world.violate(`${container.session} claims ${id}, which nobody sent`);
     else if (message.session !== container.session) this.world.violate(`${id} was claimed by ${container.session}`);
     else if (message.series !== null) this.world.occurrenceBegins(message.session, message.series);
@@ -142,11 +145,23 @@ export class Truth {
       const isHostEnded = by === 'host' && (reason === null || isHostReason(reason as never));
       // What the engine or the host ended costs no try; it may cost one where nobody could tell who ended it.
       if (by === 'engine' || isHostEnded) message.doubtful += 1;
-      else this.#spend(message);
+      else {
+        message.diedMs = this.world.timeline.monotonicMs;
+        this.#spend(message);
+      }
     }
     const isHostCaused = by === 'engine' || (by === 'host' && (reason === null || isHostReason(reason as never)));
     this.#starts.died(container, isHostCaused);
     container.claims.clear();
+  }
+
+  /** Whether it died with the engine nobody can tell who learns of it after the engine failed. */
+  #forgive(message: MessageTruth): void {
+    if (message.diedMs !== null && this.world.engineFailedMs >= message.diedMs) {
+      message.spent -= 1;
+      message.doubtful += 1;
+    }
+    message.diedMs = null;
   }
 
   #spend(message: MessageTruth): void {

@@ -52,6 +52,9 @@ export interface WorldOptions {
   readonly isTraced: boolean;
 }
 
+/** How long a turn of the loop of a busy host takes at most. */
+export const BUSY_TURN_MS = 8_000;
+
 /** What all parts of a simulation share: time, chance, the disk and its faults, what happened. */
 export class World {
   readonly seed: number;
@@ -69,6 +72,8 @@ export class World {
   areFilesSlow = false;
   /** The host's machine has much else to do: a turn of its loop may take seconds. */
   isHostBusy = false;
+  /** When it was busy last, monotonic. */
+  hostBusyMs = -Infinity;
   readonly locks = new Map<SessionAddress, Lock>();
   /** When the host could last read a session's files. */
   readonly readableMs = new Map<SessionAddress, number>();
