@@ -2,8 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { isWholeSuite, say } from '../support/daemon.js';
+import { say } from '../support/daemon.js';
 import { canMount } from '../support/small-disk.js';
+import { isWholeSuite } from '../support/whole-suite.js';
 
 const PROGRAM = fileURLToPath(new URL('../chaos/main.mjs', import.meta.url));
 const REPORTS = fileURLToPath(new URL('../../reports/', import.meta.url));

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { describeRunner } from '../suites/runner-conformance.js';
 import { containerRunners } from '../support/container-runners.js';
-import { isWholeSuite } from '../support/daemon.js';
 import { describeWithEngine, EngineBench } from '../support/docker-engine.js';
 import { nanoclawImage, pythonImage } from '../support/foreign-images.js';
 import { whyNoPython } from '../support/runners.js';
+import { isWholeSuite } from '../support/whole-suite.js';
 
 const IMAGE_MS = 300_000;
 

@@ -201,7 +201,8 @@ function carryOut<T>(
             else world.touch(session);
             truth.readFiles(session);
           }
-          if (session !== null) world.readableMs.set(session, timeline.monotonicMs);
+          // To deliver takes inbound.db alone: whether a container locks its own file it does not tell.
+          if (session !== null && operation !== 'deliver') world.readableMs.set(session, timeline.monotonicMs);
           answer = () => {
             resolve(isChildKilled ? CHILD_KILLED : signed(result, version ?? '0'));
           };

@@ -24,6 +24,7 @@ import type { ContainersView } from './containers-view.js';
 import { BASE_IMAGE, describeWithEngine, describeWithPodman } from './docker-engine.js';
 import type { TestEngine } from './docker-engine.js';
 import { eventually, within } from './eventually.js';
+import { isWholeSuite } from './whole-suite.js';
 
 /** Generous: a test that waits this long has failed, on however slow a machine. */
 export const PATIENCE_MS = 90_000;
@@ -336,9 +337,6 @@ export interface Bench {
   /** `it` for what an engine changes nothing about: on docker only in a whole suite, which takes its time. */
   readonly itOnce: (name: string, test: () => Promise<void>, timeoutMs: number) => void;
 }
-
-/** Whether also that is run which costs minutes and hardly ever says more. */
-export const isWholeSuite = process.env['NIGHTPORTER_WHOLE_SUITE'] === '1';
 
 function skippedOnDocker(name: string): void {
   it.skip(`${name} (skipped: NIGHTPORTER_WHOLE_SUITE=1 runs it on docker too)`);
