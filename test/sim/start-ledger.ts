@@ -7,6 +7,8 @@ interface Row {
   fruitless: number[];
   lastStartWallMs: number;
   jumpsAtLastStart: number;
+  /** Of the newest container. */
+  epoch: number;
   /** It was begun before a jump of the clock, perhaps. */
   wasUnsteady: boolean;
 }
@@ -23,9 +25,12 @@ export class StartLedger {
     this.#world = world;
   }
 
-  started({ session }: SimContainer): void {
+  started({ session, epoch }: SimContainer): void {
     const { settings, timeline, clockJumps, engineFailedMs } = this.#world;
     const row = this.#rowOf(session);
+    // One that a host asked for who was killed, and that the engine starts after others: nobody waited for it.
+    if (epoch < row.epoch) return;
+    row.epoch = epoch;
     // Whether those ended with the engine nobody can tell.
     const fruitless = row.fruitless.filter((startedMs) => startedMs > engineFailedMs).length;
     const most = settings.guardMaxRestarts + 1;
@@ -43,8 +48,9 @@ export class StartLedger {
     row.wasUnsteady = this.#world.isClockUnsteady;
   }
 
-  died({ session, hasClaimed, startedMonotonicMs }: SimContainer, isHostCaused: boolean): void {
+  died({ session, epoch, hasClaimed, startedMonotonicMs }: SimContainer, isHostCaused: boolean): void {
     const row = this.#rowOf(session);
+    if (epoch < row.epoch) return;
     if (hasClaimed) row.fruitless = [];
     else if (!isHostCaused) row.fruitless.push(startedMonotonicMs);
   }
@@ -56,7 +62,7 @@ export class StartLedger {
   #rowOf(session: SessionAddress): Row {
     const known = this.#rows.get(session);
     if (known !== undefined) return known;
-    const row: Row = { fruitless: [], lastStartWallMs: 0, jumpsAtLastStart: 0, wasUnsteady: false };
+    const row: Row = { fruitless: [], lastStartWallMs: 0, jumpsAtLastStart: 0, epoch: 0, wasUnsteady: false };
     this.#rows.set(session, row);
     return row;
   }
