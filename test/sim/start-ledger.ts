@@ -1,10 +1,12 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import type { SessionAddress } from '../../src/protocol/address.js';
 import type { SimContainer } from './container.js';
 import type { World } from './world.js';
 
 interface Row {
-  /** When those containers started, in a row, that ended by themselves before a claim. */
-  fruitless: number[];
+  /** Those containers, in a row, that ended by themselves before a claim. */
+  fruitless: { readonly epoch: number; readonly startedMs: number }[];
   lastStartWallMs: number;
   jumpsAtLastStart: number;
   /** Of the newest container. */
@@ -32,16 +34,20 @@ export class StartLedger {
     if (epoch < row.epoch) return;
     row.epoch = epoch;
     // Whether those ended with the engine nobody can tell.
-    const fruitless = row.fruitless.filter((startedMs) => startedMs > engineFailedMs).length;
+    const fruitless = row.fruitless.filter(({ startedMs }) => startedMs > engineFailedMs);
     const most = settings.guardMaxRestarts + 1;
     const waitedMs = timeline.wallMs - row.lastStartWallMs;
     // A clock that was set lets probes come early or late.
     const isEarly =
       waitedMs + SLACK_MS < settings.guardProbeMs && row.jumpsAtLastStart === clockJumps && !row.wasUnsteady;
-    if (fruitless >= most && isEarly) {
-      this.#world.violate(
-        `${session} is started again ${String(waitedMs)} ms after ${String(fruitless)} starts that claimed nothing`,
-      );
+    if (fruitless.length >= most && isEarly) {
+      const untold = this.#untold(session);
+      const told = fruitless.filter((one) => !untold.has(one.epoch)).length;
+      if (told >= most) {
+        this.#world.violate(
+          `${session} is started again ${String(waitedMs)} ms after ${String(told)} starts that claimed nothing`,
+        );
+      }
     }
     row.lastStartWallMs = timeline.wallMs;
     row.jumpsAtLastStart = clockJumps;
@@ -52,11 +58,24 @@ export class StartLedger {
     const row = this.#rowOf(session);
     if (epoch < row.epoch) return;
     if (hasClaimed) row.fruitless = [];
-    else if (!isHostCaused) row.fruitless.push(startedMonotonicMs);
+    else if (!isHostCaused) row.fruitless.push({ epoch, startedMs: startedMonotonicMs });
   }
 
   released(session: SessionAddress): void {
     this.#rowOf(session).fruitless = [];
+  }
+
+  /** Incarnations of which the host never learned how they ended: it died, or could not write it down, and they were gone then. */
+  #untold(session: SessionAddress): ReadonlySet<number> {
+    const db = new Database(join(this.#world.dataDir, 'registry.db'), { readonly: true });
+    try {
+      const ended = db.prepare<[string], number>(
+        'SELECT epoch FROM incarnations WHERE session = ? AND stopped_at IS NOT NULL AND exit_code IS NULL AND signal IS NULL',
+      );
+      return new Set(ended.pluck().all(session));
+    } finally {
+      db.close();
+    }
   }
 
   #rowOf(session: SessionAddress): Row {
