@@ -137,20 +137,22 @@ export class Truth {
   }
 
   died(container: SimContainer, by: 'self' | 'host' | 'engine'): void {
-    const reason =
-      by === 'host' ? (this.#stopReasons.get(`${container.session} ${String(container.epoch)}`) ?? null) : null;
+    const reason = this.#stopReasons.get(`${container.session} ${String(container.epoch)}`) ?? null;
+    // What ends by itself while it is being stopped is the host's doing, as far as anybody can tell.
+    const isHostCaused =
+      by === 'engine' ||
+      (by === 'host' && (reason === null || isHostReason(reason as never))) ||
+      (by === 'self' && reason !== null && isHostReason(reason as never));
     for (const id of container.claims.keys()) {
       const message = this.messages.get(id);
       if (message === undefined) continue;
-      const isHostEnded = by === 'host' && (reason === null || isHostReason(reason as never));
       // What the engine or the host ended costs no try; it may cost one where nobody could tell who ended it.
-      if (by === 'engine' || isHostEnded) message.doubtful += 1;
+      if (isHostCaused) message.doubtful += 1;
       else {
         message.diedMs = this.world.timeline.monotonicMs;
         this.#spend(message);
       }
     }
-    const isHostCaused = by === 'engine' || (by === 'host' && (reason === null || isHostReason(reason as never)));
     this.#starts.died(container, isHostCaused);
     container.claims.clear();
   }
