@@ -242,8 +242,9 @@ export class Load {
     try {
       await api.changeSchedule(series.session, series.id, { change });
     } catch (error) {
-      // Refused: nothing was done.
-      const isRefused = error instanceof NightporterError && ['usage', 'refused', 'not_found'].includes(error.code);
+      // Refused: nothing was done. What is cancelled by a file worker that is killed before it answers is not found when it is asked again.
+      const codes = change === 'cancel' ? ['usage', 'refused'] : ['usage', 'refused', 'not_found'];
+      const isRefused = error instanceof NightporterError && codes.includes(error.code);
       settle(isRefused ? before : 'unknown');
       throw error;
     }
