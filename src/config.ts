@@ -5,7 +5,6 @@ import {
   choice,
   cores,
   count,
-  days,
   duration,
   optionalDuration,
   optionalWord,
@@ -15,6 +14,7 @@ import {
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
 import { messageSizes } from './config/message-sizes.js';
+import { retentionSettings, upkeepSettings } from './config/upkeep-settings.js';
 import type { GroupName } from './protocol/address.js';
 
 const SECOND = 1000;
@@ -30,6 +30,7 @@ const RETRY = 'Retries and the restart guard';
 const FILES = 'Session files and messages';
 const ENGINE = 'Runtime, start and shutdown';
 const AGENT = 'The agent and its container';
+const UPKEEP = 'Upkeep: what is closed, pruned and deleted';
 
 /** Settings of the whole install. */
 export const HOST_SETTINGS = z.object({
@@ -104,18 +105,6 @@ export const HOST_SETTINGS = z.object({
     default: GIB,
   }),
   ...messageSizes(FILES),
-  KEEP_COMPLETED_DAYS: days({
-    section: FILES,
-    text: 'How long completed messages stay in the session file. Not applied yet.',
-    max: 36_500,
-    default: 30,
-  }),
-  DEAD_LETTER_DAYS: days({
-    section: FILES,
-    text: 'How long dead letters are kept. Not applied yet.',
-    max: 36_500,
-    default: 7,
-  }),
   RUNTIME: choice({
     section: ENGINE,
     text: 'What runs containers; auto decides at the first start of a data dir and records it.',
@@ -188,6 +177,7 @@ export const HOST_SETTINGS = z.object({
     max: 365 * DAY,
     default: 6 * HOUR,
   }),
+  ...upkeepSettings(UPKEEP),
 });
 
 /** Settings that a group may have of its own. */
@@ -357,6 +347,7 @@ export const GROUP_SETTINGS = z.object({
     max: 1000,
     default: 10,
   }),
+  ...retentionSettings(UPKEEP),
 });
 
 export type HostSettingName = keyof typeof HOST_SETTINGS.shape;

@@ -9,6 +9,7 @@ export function createHost(): Host {
     startDaemon,
     openDesk: async (mode, options) => (await import('./daemon/alone.js')).openDesk(mode, options),
     sweepOnce: async (options) => (await import('./daemon/alone.js')).sweepOnce(options),
+    collectOnce: async (options) => (await import('./daemon/alone.js')).collectOnce(options),
     showSettings: async (options) => (await import('./daemon/alone.js')).showSettings(options),
     checkSettings: async (options) => (await import('./daemon/alone.js')).checkSettings(options),
     examine: async (options) => (await import('./daemon/doctor.js')).examineInstall(options),

@@ -3,3 +3,5 @@ export { createHost } from './daemon.js';
 export type { Host, HostOptions, OpenDesk, StartOptions, SweepOptions } from './cli/host.js';
 export { NightporterError } from './protocol/errors.js';
 export type { ErrorCode } from './protocol/errors.js';
+export { deskApi } from './desk/desk-api.js';
+export type { ChannelEvent, DeskApi } from './desk/api.js';

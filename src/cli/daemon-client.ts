@@ -84,6 +84,8 @@ function daemonApi(socketPath: string): DeskApi {
     changeSchedule: (session, series, change) => post(sessionPath(session, '/schedule'), { series, ...change }),
     logs: (session) => get(sessionPath(session, '/logs')),
     sweep: (options) => post('/v1/sweep', options),
+    gc: (options) => post('/v1/gc', options),
+    route: (event) => post('/v1/events', event),
     drain: () => post('/v1/drain', {}),
   };
 }

@@ -1,6 +1,7 @@
 import type { SettingRow } from '../config/reference.js';
 import type { Desk } from '../desk/desk.js';
 import type { DaemonAnswer } from '../desk/doctor/world.js';
+import type { GcReport } from '../desk/gc.js';
 import type { SweepReport } from '../desk/sweep.js';
 import type { DoctorView } from '../desk/views.js';
 
@@ -18,6 +19,8 @@ export interface Host {
   openDesk(mode: 'read' | 'write', options: HostOptions): Promise<OpenDesk | LockTaken>;
   /** One round by itself, over every session, under the host lock (`runtime` is not recorded). Lock taken: `refused`. */
   sweepOnce(options: SweepOptions): Promise<SweepReportOrLock>;
+  /** Upkeep by itself, once, under the host lock. Lock taken: `refused`. */
+  collectOnce(options: CollectOptions): Promise<GcReportOrLock>;
   /** Every setting as it is in effect; secrets hidden. Creates nothing. */
   showSettings(options: HostOptions): Promise<readonly SettingRow[]>;
   /** What is wrong with the settings, and what is only odd. Creates nothing. */
@@ -51,6 +54,11 @@ export interface SweepOptions extends HostOptions {
   readonly runtime: RuntimeChoice | undefined;
 }
 
+export interface CollectOptions extends HostOptions {
+  readonly dryRun: boolean;
+  readonly archive: boolean;
+}
+
 export const RUNTIME_CHOICES = ['auto', 'docker', 'process'] as const;
 export type RuntimeChoice = (typeof RUNTIME_CHOICES)[number];
 
@@ -67,4 +75,5 @@ export interface LockTaken {
   readonly holder: string;
 }
 
+export type GcReportOrLock = { readonly kind: 'collected'; readonly report: GcReport } | LockTaken;
 export type SweepReportOrLock = { readonly kind: 'swept'; readonly report: SweepReport } | LockTaken;

@@ -7,6 +7,7 @@ import { addConfig } from './commands/config.js';
 import { addDead } from './commands/dead.js';
 import { addDoctor } from './commands/doctor.js';
 import { addDrain } from './commands/drain.js';
+import { addGc } from './commands/gc.js';
 import { addLogs } from './commands/logs.js';
 import { addReplies } from './commands/replies.js';
 import { addSchedule } from './commands/schedule.js';
@@ -64,6 +65,7 @@ export function createProgram(cli: Cli, version: string): Command {
     addDead,
     addLogs,
     addDrain,
+    addGc,
     addConfig,
     addDoctor,
   ]) {

@@ -17,6 +17,8 @@ export interface SettingFacts {
   readonly shown: string;
   /** Its value is never printed: it may hold secrets. */
   readonly secret: boolean;
+  /** What is no value of it is a warning, and the default holds: a slip must not delete anything (or stop the daemon). */
+  readonly failsSafe?: boolean;
 }
 
 /** The facts of every setting, by its schema. */
@@ -156,7 +158,34 @@ export function days({ section, text, max, ...rest }: About & { readonly max: nu
     range: `0 (for ever) to ${max} days`,
     shown: String(rest.default),
     secret: false,
+    failsSafe: true,
   });
+}
+
+/** After how long something is given up, milliseconds; 0 is never. Fails safe: below 0 is 0, above is the longest. */
+export function window({ section, text, max, ...rest }: About & { readonly max: number; readonly default: number }) {
+  const read = (found: unknown): number | undefined => {
+    const number = isBelowZero(found) ? 0 : parseDuration(found);
+    return number === undefined ? undefined : Math.min(max, number);
+  };
+  return kind((found) => (isOff(found) ? 0 : read(found)), rest.default, {
+    section,
+    text,
+    unit: 'milliseconds',
+    allowed: `a duration (milliseconds, or text such as 90s, 12h, 7d) to ${formatDuration(max)}, or 0 (never)`,
+    range: `0 (never) to ${formatDuration(max)}`,
+    shown: formatDuration(rest.default),
+    secret: false,
+    failsSafe: true,
+  });
+}
+
+function isBelowZero(found: unknown): boolean {
+  return typeof found === 'number' ? found < 0 : typeof found === 'string' && /^\s*-\s*\d/.test(found);
+}
+
+function isOff(found: unknown): boolean {
+  return found === false || (typeof found === 'string' && /^(off|never)$/i.test(found.trim()));
 }
 
 export function choice<const T extends string>({

@@ -147,7 +147,7 @@ function readValues(layer: Layer, problems: string[], warnings: string[]): Value
     if (result.success) continue;
     const found = facts?.secret === true ? '' : `; found ${shorten(value)}`;
     const problem = `${subject} ${result.error.issues.map((issue) => issue.message).join(', ')}${found}`;
-    if (facts?.unit === 'days') warnings.push(`${problem}; the default, ${facts.shown}, is used`);
+    if (facts?.failsSafe === true) warnings.push(`${problem}; the default, ${facts.shown}, is used`);
     else problems.push(problem);
   }
   return values;

@@ -1,4 +1,4 @@
-import type { Host, HostOptions, SweepOptions } from '../cli/host.js';
+import type { CollectOptions, Host, HostOptions, LockTaken, StartOptions, SweepOptions } from '../cli/host.js';
 import { WrongSettings } from '../config/load.js';
 import { describeSettings } from '../config/reference.js';
 import { acquireHostLock } from '../store/host-lock.js';
@@ -29,7 +29,12 @@ export async function openDesk(mode: 'read' | 'write', options: HostOptions): Re
     const runtime = kind === undefined ? null : await openRuntime(kind, dataDir, settings, registry, log);
     closers.push(() => runtime?.close());
     const requestStop = (): void => undefined;
-    const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds: null, runtime, requestStop });
+    const desk = openDeskOn(dataDir, settings, registry, files, log, {
+      rounds: null,
+      upkeep: null,
+      runtime,
+      requestStop,
+    });
     return { kind: 'open', desk, close };
   } catch (error) {
     await close();
@@ -39,6 +44,21 @@ export async function openDesk(mode: 'read' | 'write', options: HostOptions): Re
 
 /** One round by itself, over every session; what it starts goes on and is adopted by the next start. */
 export async function sweepOnce(options: SweepOptions): ReturnType<Host['sweepOnce']> {
+  return underLock(options, async ({ rounds }) => ({
+    kind: 'swept',
+    report: options.dryRun ? await rounds.sweep({ dryRun: true }) : await roundAndWhatItBegan(rounds),
+  }));
+}
+
+/** Upkeep by itself: it starts no container, and asks the runtime what runs. */
+export async function collectOnce(options: CollectOptions): ReturnType<Host['collectOnce']> {
+  return underLock({ ...options, runtime: undefined }, async ({ upkeep }) => ({
+    kind: 'collected',
+    report: await upkeep.collect({ dryRun: options.dryRun, archive: options.archive }),
+  }));
+}
+
+async function underLock<T>(options: StartOptions, work: (assembled: Assembled) => Promise<T>): Promise<T | LockTaken> {
   const settings = settingsOf(options);
   const lock = acquireHostLock(options.dataDir);
   if (lock.kind === 'taken') return { kind: 'locked', holder: lock.by ?? 'another process' };
@@ -49,10 +69,7 @@ export async function sweepOnce(options: SweepOptions): ReturnType<Host['sweepOn
       const kind = decideRuntime(settings, registry, log, { record: false });
       const assembled = await assemble(kind, options.dataDir, settings, registry, log, () => undefined);
       try {
-        const report = options.dryRun
-          ? await assembled.rounds.sweep({ dryRun: true })
-          : await roundAndWhatItBegan(assembled.rounds);
-        return { kind: 'swept', report: report };
+        return await work(assembled);
       } finally {
         await assembled.close();
       }

@@ -12,6 +12,8 @@ import type { Runtime } from '../ports/runtime.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import { NightporterError } from '../protocol/errors.js';
 import { LoopTurns } from '../protocol/loop-turns.js';
+import { PorterUpkeep } from '../upkeep/upkeep.js';
+import { retentionOf, upkeepSettings } from './upkeep-settings.js';
 import { PorterRounds } from '../rounds/rounds.js';
 import { chooseRuntime, thisMachine } from '../runtime/choose-runtime.js';
 import type { RuntimeKind } from '../runtime/choose-runtime.js';
@@ -134,6 +136,7 @@ async function atMost(limitMs: number, work: Promise<void>): Promise<void> {
 
 export interface Assembled {
   readonly rounds: PorterRounds;
+  readonly upkeep: PorterUpkeep;
   readonly desk: Desk;
   readonly runtime: Runtime;
   /** In reverse order of building; the registry and the lock stay with the caller. Idempotent. */
@@ -162,12 +165,25 @@ export async function assemble(
     specs: specSource({ dataDir, settings, registry, runtime: kind, runnerVersion, environment: process.env }),
     policy: (record) => policyFor(settings, record.group, record.provider),
   });
-  const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds, runtime, requestStop });
+  const upkeep = new PorterUpkeep({
+    registry,
+    files,
+    supervision: rounds,
+    clock: systemClock,
+    log: log.child({ component: 'upkeep' }),
+    notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
+    settings: () => upkeepSettings(settings),
+    retention: ({ group }) => retentionOf(settings, group),
+    folderOf: (session) => `${dataDir}/sessions/${session}`,
+  });
+  const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds, upkeep, runtime, requestStop });
   return {
     rounds,
+    upkeep,
     desk,
     runtime,
     async close() {
+      await upkeep.stop();
       await rounds.stop();
       await files.close();
       // Removals in the background are taken up by the next start: an engine that hangs must not hold up the end.
@@ -182,7 +198,7 @@ export function openDeskOn(
   registry: Registry,
   files: SessionFiles,
   log: Logger,
-  live: Pick<Desk, 'rounds' | 'runtime' | 'requestStop'>,
+  live: Pick<Desk, 'rounds' | 'upkeep' | 'runtime' | 'requestStop'>,
 ): Desk {
   return {
     registry,

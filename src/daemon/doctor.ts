@@ -154,6 +154,8 @@ function probeRecord(): SessionRecord {
     provider: 'echo',
     image: null,
     command: null,
+    project: null,
+    title: null,
     createdAtMs: 0,
     lastActiveMs: null,
     closedAtMs: null,
@@ -165,6 +167,8 @@ function probeRecord(): SessionRecord {
     heldSinceMs: null,
     signature: null,
     liveSeries: 0,
+    spooled: 0,
+    purged: 0,
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },
   };
 }

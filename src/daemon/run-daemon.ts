@@ -46,7 +46,7 @@ async function runUnderLock(dataDir: string, settings: Settings, log: Logger, st
  * says then that its state is unknown).
  */
 async function serve(
-  { desk, rounds }: Assembled,
+  { desk, rounds, upkeep }: Assembled,
   settings: Settings,
   log: Logger,
   stopping: StopSignal,
@@ -55,6 +55,7 @@ async function serve(
   await Promise.race([starting, stopping.requested, later(SERVE_AFTER_MS)]);
   if (stopping.isRequested()) return;
   void cleanStaging(desk);
+  upkeep.start();
   const server = await serveHttp({ desk });
   log.info({ socket: server.socketPath }, 'ready');
   try {

@@ -6,10 +6,12 @@ import type {
   DeadLetterView,
   DeadMessageView,
   DrainView,
+  GcView,
   LogsView,
   ChangedView,
   PurgedView,
   RepliesPage,
+  RoutedView,
   RetriedView,
   ScheduleChangedView,
   ScheduleDetailView,
@@ -49,7 +51,30 @@ export interface DeskApi {
   changeSchedule(session: string, series: string, change: ScheduleChange): Promise<ScheduleChangedView>;
   logs(session: string): Promise<LogsView>;
   sweep(options: { readonly dryRun: boolean; readonly runtime?: string | undefined }): Promise<SweepView>;
+  /** Closes, deletes and prunes what is due for it. */
+  gc(options: { readonly dryRun: boolean; readonly archive?: boolean | undefined }): Promise<GcView>;
+  /** Something happened where a channel is listened to; only a message makes a session, or goes into one. */
+  route(event: ChannelEvent): Promise<RoutedView>;
   drain(): Promise<DrainView>;
+}
+
+/** What a channel adapter saw. */
+export interface ChannelEvent {
+  /** Where: any text that stays the same for one conversation, such as `telegram:1234:7`; 1 to 512 characters. */
+  readonly channel: string;
+  /** Group of the session that is made where there is none yet. */
+  readonly group: string;
+  /** `message` is work; everything else (typing, joined, seen, ...) makes nothing. */
+  readonly event: string;
+  /** Of a message. */
+  readonly text?: string | undefined;
+  readonly id?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly attachments?: readonly StagedFile[] | undefined;
+  /** What is known of the conversation: fills what is empty, never overwrites (also with events that are no work). */
+  readonly project?: string | undefined;
+  readonly title?: string | undefined;
+  readonly provider?: string | undefined;
 }
 
 /** A row, or what kept a session's rows from being read: the others are listed all the same. */

@@ -82,6 +82,7 @@ function reopen(desk: Desk, record: SessionRecord): boolean {
     );
   }
   activate(desk, record);
+  desk.registry.settleNotice('folder_missing', record.address);
   return true;
 }
 

@@ -1,5 +1,6 @@
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
+import { finishRemoval } from '../upkeep/finish-removal.js';
 import type { CreateSessionInput } from './api.js';
 import type { Desk } from './desk.js';
 import { quoted, requireAddress, requireName } from './input-texts.js';
@@ -27,6 +28,13 @@ export async function createSession(desk: Desk, input: CreateSessionInput): Prom
   }
   requireFree(desk, address);
 
+  const left = await finishRemoval(desk.registry, desk.files, address);
+  if (left !== undefined) {
+    throw new NightporterError(
+      'failed',
+      `the folder of the deleted session ${address} is not gone yet (${left}): try again in a moment, or take another name`,
+    );
+  }
   const outcome = await desk.files.create(address);
   if (outcome.kind !== 'ok') throw troubleOf(address, outcome);
   requireFree(desk, address);

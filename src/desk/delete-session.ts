@@ -1,5 +1,6 @@
 import { NightporterError } from '../protocol/errors.js';
 import type { SessionRecord } from '../ports/registry.js';
+import { finishRemoval } from '../upkeep/finish-removal.js';
 import type { Desk } from './desk.js';
 
 /**
@@ -18,12 +19,12 @@ export async function deleteSession(desk: Desk, record: SessionRecord): Promise<
     const how = desk.rounds === null ? 'start the daemon or run "nightporter sweep"' : 'wait for the next round';
     throw new NightporterError('refused', `a container of ${address} may still run: ${how}, then delete it`);
   }
-  desk.registry.deleteSession(address);
-  const outcome = await desk.files.remove(address);
-  if (outcome.kind === 'ok' || outcome.kind === 'missing') return;
+  desk.registry.deleteSession(address, desk.clock.now());
+  const trouble = await finishRemoval(desk.registry, desk.files, address);
+  if (trouble === undefined) return;
   throw new NightporterError(
     'failed',
-    `session ${address} is deleted, its folder is not (${outcome.detail}): remove sessions/${address} by hand`,
+    `session ${address} is deleted, its folder is not yet (${trouble}): it is tried again, or remove sessions/${address} by hand`,
   );
 }
 

@@ -3,6 +3,7 @@ import { changeSession } from './change-session.js';
 import { createSession } from './create-session.js';
 import type { Desk } from './desk.js';
 import { drain } from './drain.js';
+import { gc } from './gc.js';
 import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
 import { purgeDead } from './purge-dead.js';
@@ -12,6 +13,7 @@ import { readReplies } from './read-replies.js';
 import { retryDead } from './retry-dead.js';
 import { changeSchedule } from './schedule/change-schedule.js';
 import { listSchedules, showSchedule } from './schedule/list-schedules.js';
+import { routeEvent } from './route-event.js';
 import { sendBatch } from './send-batch.js';
 import { sendMessage } from './send-message.js';
 import { showDead } from './show-dead.js';
@@ -42,6 +44,8 @@ export function deskApi(desk: Desk): DeskApi {
     changeSchedule: (session, series, change) => changeSchedule(desk, session, series, change),
     logs: (session) => readLogs(desk, session),
     sweep: (options) => sweep(desk, options),
+    gc: (options) => gc(desk, options),
+    route: (event) => soon(() => routeEvent(desk, event)),
     drain: () => drain(desk),
   };
 }

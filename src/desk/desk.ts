@@ -5,6 +5,7 @@ import type { Registry } from '../ports/registry.js';
 import type { Rounds } from '../ports/rounds.js';
 import type { Runtime } from '../ports/runtime.js';
 import type { SessionFiles } from '../ports/session-files.js';
+import type { Upkeep } from '../ports/upkeep.js';
 import type { Staging } from '../ports/staging.js';
 
 /** What the use cases of this room work on. */
@@ -14,6 +15,8 @@ export interface Desk {
   readonly staging: Staging;
   /** null: no daemon runs; what is accepted waits for the next start or sweep. */
   readonly rounds: Rounds | null;
+  /** null: no daemon runs. */
+  readonly upkeep: Upkeep | null;
   /** What may be asked of the containers; null: nothing can be asked from here. */
   readonly runtime: RuntimeQuestions | null;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { NightporterError } from '../protocol/errors.js';
-import type { CreateSessionInput, ScheduleChange, SendInput } from './api.js';
+import type { ChannelEvent, CreateSessionInput, ScheduleChange, SendInput } from './api.js';
 import { SCHEDULE_CHANGES, SESSION_CHANGES } from './api.js';
 import { quoted } from './input-texts.js';
 
@@ -45,6 +45,19 @@ export const CHANGE_SCHEDULE: z.ZodType<ScheduleChange & { readonly series: stri
   missed: z.string().optional(),
   text: z.string().optional(),
 });
+export const EVENT: z.ZodType<ChannelEvent> = z.strictObject({
+  channel: z.string(),
+  group: z.string(),
+  event: z.string(),
+  text: z.string().optional(),
+  id: z.string().optional(),
+  kind: z.string().optional(),
+  attachments: z.array(STAGED_FILE).max(10_000).optional(),
+  project: z.string().optional(),
+  title: z.string().optional(),
+  provider: z.string().optional(),
+});
+export const GC = z.strictObject({ dryRun: z.boolean(), archive: z.boolean().optional() });
 export const SWEEP = z.strictObject({ dryRun: z.boolean(), runtime: z.string().optional() });
 
 /**

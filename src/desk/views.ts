@@ -283,6 +283,34 @@ export interface LogsView {
   readonly output: string;
 }
 
+export interface GcView {
+  readonly dryRun: boolean;
+  readonly actions: readonly GcActionView[];
+  /** By kind of action, and `actions`, `bytes`, `kept`. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** What is old and stays all the same, by why. */
+  readonly kept: Readonly<Record<string, number>>;
+}
+
+export interface GcActionView {
+  readonly session: string | null;
+  readonly action: string;
+  readonly reason: string;
+  readonly path: string | null;
+  readonly bytes: number | null;
+  readonly [detail: string]: string | number | boolean | null;
+}
+
+/** What became of an event. `session` null: there is none for its channel, and nothing was made. */
+export interface RoutedView {
+  readonly session: string | null;
+  /** Of the message; null: the event was none. */
+  readonly id: string | null;
+  readonly duplicate: boolean;
+  /** Whether the session was made for it, or opened again. */
+  readonly made: 'created' | 'reopened' | null;
+}
+
 export interface SweepView {
   readonly dryRun: boolean;
   readonly startedAt: string;

@@ -3,9 +3,18 @@ import type { Context } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { z } from 'zod';
 import type { DeskApi } from '../desk/api.js';
-import { DEAD_FILTER, DEAD_SELECTION } from '../desk/dead-filter.js';
+import { DEAD_FILTER, DEAD_SELECTION } from '../desk/dead-input.js';
 import type { Desk } from '../desk/desk.js';
-import { CHANGE_SCHEDULE, CHANGE_SESSION, CREATE_SESSION, parseInput, SEND, SWEEP } from '../desk/parse-input.js';
+import {
+  CHANGE_SCHEDULE,
+  CHANGE_SESSION,
+  CREATE_SESSION,
+  EVENT,
+  GC,
+  parseInput,
+  SEND,
+  SWEEP,
+} from '../desk/parse-input.js';
 import type { PingBody } from '../desk/wire.js';
 import { HTTP_STATUS } from '../desk/wire.js';
 import { NightporterError } from '../protocol/errors.js';
@@ -87,6 +96,11 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
     return c.json(await api.changeSchedule(session(c), series, change));
   });
   app.post('/v1/sweep', async (c) => c.json(await api.sweep(parseInput(SWEEP, await body(c)))));
+  app.post('/v1/gc', async (c) => c.json(await api.gc(parseInput(GC, await body(c)))));
+  app.post('/v1/events', async (c) => {
+    const input = parseInput(EVENT, await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES));
+    return c.json(await api.route(input));
+  });
   app.post('/v1/drain', async (c) => c.json(await api.drain()));
 
   app.notFound(() => {

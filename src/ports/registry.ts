@@ -1,4 +1,4 @@
-import type { Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
+import type { ChannelKey, Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
 import type { MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { GuardState } from '../core/guard.js';
 import type { StopReason } from '../core/reasons.js';
@@ -12,6 +12,8 @@ import type { ContainerId, InstallId } from './runtime.js';
 export interface Registry {
   /** Bound to machine id, real path and inode of the data dir; a copy of the data dir gets a new one. */
   readonly install: InstallId;
+  /** Absolute path. */
+  readonly file: string;
   readonly readonly: boolean;
 
   /** Makes one transaction of what `work` writes: all of it or nothing, one wait for the disk. */
@@ -41,8 +43,43 @@ export interface Registry {
   recordLook(session: SessionAddress, facts: LookFacts): void;
   /** A hint that something of this session may be due; only ever lowers `nextDueAtMs`. */
   lowerNextDue(session: SessionAddress, dueAtMs: number): void;
-  /** The row and all that depends on it, open notices too; the caller deletes the folder afterwards. */
-  deleteSession(session: SessionAddress): void;
+  /** The row and all that depends on it, open notices too; its folder is a removal to be finished from then on. */
+  deleteSession(session: SessionAddress, atMs: number): void;
+
+  // --- the end of sessions
+  /** Active ones that are not pinned and without activity since before `beforeMs`; longest first, page by page. */
+  idleSince(beforeMs: number): Iterable<readonly SessionRecord[]>;
+  /** Closed ones that are not pinned and were closed before `beforeMs`; longest first, page by page. */
+  closedSince(beforeMs: number): Iterable<readonly SessionRecord[]>;
+  /** Sessions that are deleted, and whose folders may still be there. */
+  removals(limit: number): readonly SessionAddress[];
+  isBeingRemoved(session: SessionAddress): boolean;
+  /** The folder is gone. */
+  forgetRemoval(session: SessionAddress): void;
+
+  // --- conversations
+  findConversation(channel: ChannelKey): ConversationRecord | undefined;
+  /** Something was said: it goes on in this session, and was active at `atMs`. */
+  saveConversation(channel: ChannelKey, session: SessionAddress, atMs: number): void;
+  /** Those without activity since before `beforeMs`, longest first, page by page. */
+  idleConversations(beforeMs: number): Iterable<readonly ConversationRecord[]>;
+  /** Unless something was said since `beforeMs`; whether it was dropped. */
+  dropConversation(channel: ChannelKey, beforeMs: number): boolean;
+
+  // --- messages that are deleted
+  /** Those whose deletion was begun and not seen to end. */
+  prunes(session: SessionAddress): readonly MessageId[];
+  /** They are about to be deleted from the session's file. */
+  beginPrune(session: SessionAddress, ids: readonly MessageId[]): void;
+  /** They are gone: their ids may be used anew, and nothing speaks of them any more. `left`: what the file has left. */
+  endPrune(
+    session: SessionAddress,
+    ids: readonly MessageId[],
+    left: { readonly completed: number; readonly failed: number; readonly purged: number },
+  ): void;
+
+  /** How its file is made smaller, where much of it is free. */
+  compact(): Compaction;
 
   // --- spool
   /** One commit; creates the session if there is none, lowers its `nextDueAtMs`. */
@@ -160,6 +197,9 @@ export interface SessionRecord {
   readonly provider: string | null;
   readonly image: string | null;
   readonly command: readonly string[] | null;
+  /** What a channel said of it; null: nothing yet. */
+  readonly project: string | null;
+  readonly title: string | null;
   readonly createdAtMs: number;
   readonly lastActiveMs: number | null;
   readonly closedAtMs: number | null;
@@ -172,8 +212,29 @@ export interface SessionRecord {
   readonly heldSinceMs: number | null;
   readonly signature: string | null;
   readonly counts: MessageCounts;
+  /** Accepted, not yet in its file. */
+  readonly spooled: number;
+  /** Dead letters that were hidden, as last told. */
+  readonly purged: number;
   /** Series that go on, as the last look counted them. */
   readonly liveSeries: number;
+}
+
+export interface ConversationRecord {
+  readonly channel: ChannelKey;
+  readonly session: SessionAddress;
+  readonly lastActiveMs: number;
+}
+
+export interface Compaction {
+  /** Pages of the file, and how many of them hold nothing. */
+  facts(): { readonly pages: number; readonly free: number; readonly bytes: number };
+  /** Whether it can be done in steps; a file from before version 3 has to be written anew once. */
+  readonly isIncremental: boolean;
+  /** Gives back some of what is free, in about a millisecond; false: nothing is left. */
+  step(): boolean;
+  /** Writes the file anew: holds everybody up, for about a second per 100 MB. */
+  whole(): void;
 }
 
 export interface SessionSummary {
@@ -197,6 +258,8 @@ export interface NewSession {
   readonly provider: string | null;
   readonly image: string | null;
   readonly command: readonly string[] | null;
+  readonly project?: string | null;
+  readonly title?: string | null;
 }
 
 export interface LookFacts {

@@ -109,6 +109,24 @@ export interface SessionFiles {
   /** Removes what lies in the inbox and outbox for messages and answers that are gone, following no link. Idempotent. */
   removeMessageFiles(session: SessionAddress, files: MessageFiles): Promise<FilesOutcome<{ readonly removed: number }>>;
 
+  /** Every folder that could be a session's, by name; whether there is such a session it does not say. */
+  folders(): Promise<readonly SessionAddress[]>;
+
+  /** When something was written last in its folder; null: there is none. */
+  newestWrite(session: SessionAddress): Promise<FilesOutcome<{ readonly atMs: number | null }>>;
+
+  /** Moves a folder that is of no session below `archive/` in the data dir. Answers where to. */
+  archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string }>>;
+
+  /** Bytes of all its files, links not followed; null: too many to be counted. */
+  measure(session: SessionAddress): Promise<FilesOutcome<{ readonly bytes: number | null }>>;
+
+  /** Messages that ended before the limits, oldest first: all but those that go on with a series, and the newest message. */
+  prunable(session: SessionAddress, limits: PruneLimits): Promise<FilesOutcome<Pruned>>;
+
+  /** Deletes ended messages with their acks and inbox files, only when no container runs. What holds a claim stays. Idempotent. */
+  prune(session: SessionAddress, ids: readonly MessageId[]): Promise<FilesOutcome<PruneOutcome>>;
+
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
@@ -216,6 +234,31 @@ export interface StoredMessage extends FailedMessage {
 }
 
 export type MessageState = Pick<StoredMessage, 'id' | 'status' | 'attempt' | 'purgedAtMs'>;
+
+/** Epoch milliseconds; null: they are kept for ever. Strict: what ended at that instant stays. */
+export interface PruneLimits {
+  readonly completedBeforeMs: number | null;
+  /** Dead letters. */
+  readonly failedBeforeMs: number | null;
+  /** Dead letters that were purged. */
+  readonly purgedBeforeMs: number;
+  /** At most so many in one call. */
+  readonly most: number;
+}
+
+export interface Pruned {
+  readonly completed: readonly MessageId[];
+  readonly failed: readonly MessageId[];
+}
+
+export interface PruneOutcome {
+  /** Those of the named that are not there any more. */
+  readonly gone: readonly MessageId[];
+  /** Completed messages and dead letters that are left, and dead letters that are hidden. */
+  readonly completed: number;
+  readonly failed: number;
+  readonly hidden: number;
+}
 
 export interface Purged {
   /** Those that this call hid. */

@@ -7,6 +7,10 @@ export type SessionName = Branded<string, 'SessionName'>;
 /** `group/session`: what people type, what logs show. */
 export type SessionAddress = Branded<string, 'SessionAddress'>;
 export type MessageId = Branded<string, 'MessageId'>;
+/** Where a conversation takes place, as a channel names it: `telegram:1234:7`. Not a session: a session goes on with it. */
+export type ChannelKey = Branded<string, 'ChannelKey'>;
+/** A session of a provider's, such as Claude's: what a turn is resumed with. */
+export type ProviderSessionId = Branded<string, 'ProviderSessionId'>;
 /** Number of one run of one session's container; only grows. */
 export type Epoch = Branded<number, 'Epoch'>;
 

@@ -7,6 +7,8 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
+import { NightporterError } from '../protocol/errors.js';
+import { finishRemoval } from '../upkeep/finish-removal.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
 import type { Executor } from './execute.js';
@@ -35,6 +37,7 @@ export async function lookAt(porter: Porter, executor: Executor, session: Sessio
 async function lookOnce(porter: Porter, executor: Executor, session: SessionAddress, pass: Pass): Promise<boolean> {
   const found = porter.registry.findSession(session);
   if (found === undefined) return false;
+  await takeAway(porter, session);
   const one = porter.fleet.at(session);
   const { generation } = one;
   // Delivering needs to know nothing of the container: the host alone writes inbound.db.
@@ -81,6 +84,13 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (verdict === 'again') return true;
   recordLook(porter, record, one, outcome, verdict, dueMark);
   return false;
+}
+
+/** Of a deleted session of the same name: nothing of it may be found by the new one. */
+async function takeAway({ registry, files }: Porter, session: SessionAddress): Promise<void> {
+  const trouble = await finishRemoval(registry, files, session);
+  if (trouble === undefined) return;
+  throw new NightporterError('failed', `the folder of the deleted session ${session} is not gone yet: ${trouble}`);
 }
 
 const UNREAD: FilesObservation = { kind: 'unread' };

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Registry, SessionRecord } from '../ports/registry.js';
 import type { DrainReport, Rounds, RoundsState, SweepReport } from '../ports/rounds.js';
 import type { Runtime } from '../ports/runtime.js';
+import type { ContainerPresence, Supervision } from '../ports/upkeep.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import type { SpecSource } from './container-spec.js';
 import { drainFleet } from './drain.js';
@@ -15,9 +16,10 @@ import { dryRun } from './dry-run.js';
 import { DueTimer } from './due-timer.js';
 import { Executor } from './execute.js';
 import { Faults } from './faults.js';
-import { Fleet } from './fleet.js';
+import { Fleet, isUp } from './fleet.js';
 import { Alarms, Hints } from './hints.js';
 import { lookAt } from './look.js';
+import { inspectSession } from './observe.js';
 import { Operations } from './operations.js';
 import { HINT_PASS } from './porter.js';
 import type { Pass, Porter, RoundsSettings } from './porter.js';
@@ -49,7 +51,7 @@ export interface RoundsOptions {
 }
 
 /** The rounds over all sessions: every interval, and for one session as soon as something hints at it. */
-export class PorterRounds implements Rounds {
+export class PorterRounds implements Rounds, Supervision {
   readonly #porter: Porter;
   readonly #hints: Hints;
   readonly #alarms: Alarms;
@@ -156,6 +158,27 @@ export class PorterRounds implements Rounds {
     // A round that was under way may have passed what the caller just did.
     await this.#sweeping?.catch(() => undefined);
     return this.tick();
+  }
+
+  /** Runs `work` while nobody looks at the session, with what the runtime has of it just now. */
+  undisturbed<T>(session: SessionAddress, work: (container: ContainerPresence) => Promise<T>): Promise<T> {
+    return this.#hints.alone(session, async () => work(await this.#presence(session)));
+  }
+
+  turn(): Promise<void> {
+    return this.#porter.turn();
+  }
+
+  async #presence(session: SessionAddress): Promise<ContainerPresence> {
+    const { registry, fleet } = this.#porter;
+    const one = fleet.find(session);
+    if (one !== undefined && (one.inFlight !== null || one.blocked)) return 'running';
+    const record = registry.findSession(session);
+    // One that never had a container needs no answer of the runtime.
+    if (record === undefined || (record.epoch === 0 && one === undefined)) return 'none';
+    const found = await inspectSession(this.#porter, record);
+    if (found === 'unknown') return 'unknown';
+    return found !== null && isUp(found) ? 'running' : 'none';
   }
 
   /** Everything begun by looks and rounds so far has ended. For a round that runs by itself. */

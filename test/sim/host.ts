@@ -80,6 +80,7 @@ export class SimHost implements Owner, Mortal {
       files,
       staging: new StagingFolder(dataDir),
       rounds: this.rounds,
+      upkeep: null,
       runtime,
       clock,
       random: { id: () => `${life}-${String((ids += 1))}` },

@@ -55,6 +55,7 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
     registry,
     files,
     rounds: options.daemon === false ? null : rounds,
+    upkeep: null,
     runtime: options.runtime ?? null,
     clock: systemClock,
     random: systemRandom,

@@ -10,6 +10,7 @@ export function deskOf(p: TestPorter): Desk {
   return {
     ...p.ports,
     rounds: p.rounds,
+    upkeep: p.upkeep,
     runtime: null,
     staging: new StagingFolder(p.dataDir),
     random: systemRandom,

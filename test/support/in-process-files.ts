@@ -54,6 +54,10 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
     return 'kind' in found ? sessions.map(() => null) : found;
   }
 
+  override folders(): Promise<readonly SessionAddress[]> {
+    return Promise.resolve(this.#operations.folders());
+  }
+
   override close(): Promise<void> {
     return Promise.resolve();
   }

@@ -17,6 +17,8 @@ import { findAddress } from '../../src/protocol/address.js';
 import type { MessageId, SessionAddress } from '../../src/protocol/address.js';
 import { formatInstant } from '../../src/protocol/times.js';
 import { PorterRounds } from '../../src/rounds/rounds.js';
+import { retentionOf, upkeepSettings } from '../../src/daemon/upkeep-settings.js';
+import { PorterUpkeep } from '../../src/upkeep/upkeep.js';
 import { openRegistry } from '../../src/store/registry/open-registry.js';
 import { PooledSessionFiles } from '../../src/store/session-files/pooled-session-files.js';
 import { sessionPaths } from '../../src/store/session-files/session-paths.js';
@@ -65,6 +67,7 @@ export class TestPorter {
   registry: Registry;
   files: SessionFiles;
   rounds: PorterRounds;
+  upkeep: PorterUpkeep;
   /** What the rounds were given. */
   ports: Ports;
   readonly #filesBy: FilesBy;
@@ -92,17 +95,18 @@ export class TestPorter {
     this.registry = openRegistry({ dataDir: this.dataDir, mode: 'write' });
     const { install } = this.registry;
     this.runtime = runtime?.(install) ?? new FakeRuntime({ install, clock: this.clock });
-    ({ files: this.files, ports: this.ports, rounds: this.rounds } = this.#open());
+    ({ files: this.files, ports: this.ports, rounds: this.rounds, upkeep: this.upkeep } = this.#open());
   }
 
   /** The daemon dies and is started again: nothing of its memory is left, containers run on. */
   async restart(): Promise<void> {
+    await this.upkeep.stop();
     await this.rounds.stop();
     await this.files.close();
     this.registry.close();
     this.registry = openRegistry({ dataDir: this.dataDir, mode: 'write' });
     this.runtime = this.runtime.reopen();
-    ({ files: this.files, ports: this.ports, rounds: this.rounds } = this.#open());
+    ({ files: this.files, ports: this.ports, rounds: this.rounds, upkeep: this.upkeep } = this.#open());
   }
 
   /** As the kernel does for a host that was killed: nothing of it is waited for. Files and containers stay. */
@@ -111,6 +115,7 @@ export class TestPorter {
   }
 
   async close(): Promise<void> {
+    await this.upkeep.stop();
     await this.rounds.stop();
     await this.files.close();
     this.registry.close();
@@ -247,7 +252,12 @@ export class TestPorter {
     return this.registry.openNotices(100).map(({ kind, session: address }) => `${kind} ${address ?? '-'}`);
   }
 
-  #open(): { readonly files: SessionFiles; readonly ports: Ports; readonly rounds: PorterRounds } {
+  #open(): {
+    readonly files: SessionFiles;
+    readonly ports: Ports;
+    readonly rounds: PorterRounds;
+    readonly upkeep: PorterUpkeep;
+  } {
     const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
     const { settings, dataDir } = this;
     const files = this.#openFiles();
@@ -261,7 +271,16 @@ export class TestPorter {
       specs: specSource({ dataDir, settings, registry, runtime: 'process', runnerVersion: '1', environment: {} }),
       policy: (record) => policyFor(settings, record.group, record.provider),
     });
-    return { files, ports, rounds };
+    const upkeep = new PorterUpkeep({
+      ...ports,
+      supervision: rounds,
+      log,
+      notices: createNotices(registry, clock, log),
+      settings: () => upkeepSettings(settings),
+      retention: ({ group }) => retentionOf(settings, group),
+      folderOf: (address) => sessionPaths(dataDir, address).session,
+    });
+    return { files, ports, rounds, upkeep };
   }
 
   #openFiles(): SessionFiles {

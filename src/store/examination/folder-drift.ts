@@ -5,6 +5,7 @@ import type Database from 'better-sqlite3';
 import type { FolderDrift, Some, StrayFolder } from '../../ports/examination.js';
 import type { SessionAddress } from '../../protocol/address.js';
 import { codeOf } from '../session-files/finding.js';
+import { REMOVED_FOLDER } from '../session-files/remove.js';
 
 const EXAMPLES_MAX = 100;
 /** Files come before their row, and rows go before their files: what changed just now may be on its way. */
@@ -41,7 +42,9 @@ export function findFolderDrift(db: Database.Database, sessionsDir: string, nowM
 
 function* eachFolder(sessionsDir: string): Generator<string> {
   for (const group of namesIn(sessionsDir)) {
-    for (const session of namesIn(join(sessionsDir, group))) yield `${group}/${session}`;
+    for (const session of namesIn(join(sessionsDir, group))) {
+      if (session !== REMOVED_FOLDER) yield `${group}/${session}`;
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { due } from './due.js';
 import { facts } from './facts.js';
 import { guards } from './guards.js';
 import { incarnations } from './incarnations.js';
+import { life } from './life.js';
 import { migrate, requireSchema } from './migrations.js';
 import { notices } from './notices.js';
 import { sessions } from './sessions.js';
@@ -58,6 +59,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
     if (!connection.readonly && stored.readFact(INSTALL_FACT) !== install) stored.writeFact(INSTALL_FACT, install);
     return {
       install,
+      file: join(dataDir, REGISTRY_FILE),
       readonly: connection.readonly,
       together: (work) => connection.write(work),
       ...sessions(connection),
@@ -69,6 +71,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       ...guards(connection),
       ...notices(connection),
       ...deadLetters(connection),
+      ...life(connection),
       ...stored,
       close: () => {
         connection.close();

@@ -33,31 +33,32 @@ export const SESSION_STATUSES: readonly SessionStatus[] = ['active', 'suspended'
 const PAGE_ROWS = 500;
 
 export function sessions(connection: Connection): Sessions {
-  const select = connection.prepare(`${SELECT} WHERE s.address = ?`);
-  const selectPage = connection.prepare(`${SELECT} WHERE s.address > @after ORDER BY s.address LIMIT @limit`);
+  const select = connection.prepare(`${SELECT_SESSIONS} WHERE s.address = ?`);
+  const selectPage = connection.prepare(`${SELECT_SESSIONS} WHERE s.address > @after ORDER BY s.address LIMIT @limit`);
   const selectSeriesPage = connection.prepare(
-    `${SELECT} WHERE s.address > @after AND s.address IN (
+    `${SELECT_SESSIONS} WHERE s.address > @after AND s.address IN (
        SELECT address FROM sessions WHERE live_series > 0 AND address > @after
        UNION SELECT session FROM spool WHERE recurrence IS NOT NULL AND session > @after
      ) ORDER BY s.address LIMIT @limit`,
   );
   const selectFailedPage = connection.prepare(
-    `${SELECT} WHERE s.address > @after AND s.failed > 0 ORDER BY s.address LIMIT @limit`,
+    `${SELECT_SESSIONS} WHERE s.address > @after AND s.failed > 0 ORDER BY s.address LIMIT @limit`,
   );
   const selectDeadPage = connection.prepare(
-    `${SELECT} WHERE s.address > @after AND s.address IN (
+    `${SELECT_SESSIONS} WHERE s.address > @after AND s.address IN (
        SELECT address FROM sessions WHERE failed > 0 AND address > @after
        UNION SELECT address FROM sessions WHERE purged > 0 AND address > @after
      ) ORDER BY s.address LIMIT @limit`,
   );
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ? AND address <> ?');
   const insert = connection.prepare(
-    `INSERT INTO sessions (address, folded, provider, image, command, created_at)
-     VALUES (@address, @folded, @provider, @image, @command, @createdAt)`,
+    `INSERT INTO sessions (address, folded, provider, image, command, project, title, created_at)
+     VALUES (@address, @folded, @provider, @image, @command, @project, @title, @createdAt)`,
   );
   const fill = connection.prepare(
     `UPDATE sessions SET provider = coalesce(provider, @provider), image = coalesce(image, @image),
-       command = coalesce(command, @command) WHERE address = @address`,
+       command = coalesce(command, @command), project = coalesce(project, @project), title = coalesce(title, @title)
+     WHERE address = @address`,
   );
   const updateStatus = connection.prepare(
     'UPDATE sessions SET status = @status, closed_at = @closedAt, close_reason = @reason WHERE address = @address',
@@ -74,6 +75,7 @@ export function sessions(connection: Connection): Sessions {
   const lower = connection.prepare(LOWER_NEXT_DUE);
   const remove = connection.prepare('DELETE FROM sessions WHERE address = ?');
   const removeNotices = connection.prepare('DELETE FROM notices WHERE session = ?');
+  const insertRemoval = connection.prepare('INSERT OR REPLACE INTO removals (session, deleted_at) VALUES (?, ?)');
 
   const find = (session: SessionAddress): SessionRecord | undefined => {
     const row = select.get(session);
@@ -113,7 +115,8 @@ export function sessions(connection: Connection): Sessions {
     createSession: (session) =>
       connection.write(() => {
         const command = session.command === null ? null : JSON.stringify(session.command);
-        const values = { address: session.address, provider: session.provider, image: session.image, command };
+        const { address, provider, image, project = null, title = null } = session;
+        const values = { address, provider, image, command, project, title };
         const known = find(session.address);
         if (known === undefined) {
           refuseTwin(session, findTwin(session.address));
@@ -170,10 +173,10 @@ export function sessions(connection: Connection): Sessions {
       connection.write(() => lower.run({ address: session, dueAt: dueAtMs }));
     },
 
-    deleteSession: (session) => {
+    deleteSession: (session, atMs) => {
       connection.write(() => {
         removeNotices.run(session);
-        remove.run(session);
+        if (remove.run(session).changes > 0) insertRemoval.run(session, atMs);
       });
     },
   };
@@ -195,9 +198,9 @@ export function foldAddress(address: SessionAddress): string {
   return address.toLowerCase();
 }
 
-const SELECT = 'SELECT s.*, g.held_since FROM sessions s LEFT JOIN guards g ON g.session = s.address';
+export const SELECT_SESSIONS = 'SELECT s.*, g.held_since FROM sessions s LEFT JOIN guards g ON g.session = s.address';
 
-function sessionOf(row: unknown): SessionRecord {
+export function sessionOf(row: unknown): SessionRecord {
   const cells = new RowReader('sessions', row);
   return {
     ...cells.address('address'),
@@ -206,6 +209,8 @@ function sessionOf(row: unknown): SessionRecord {
     provider: cells.textOrNull('provider'),
     image: cells.textOrNull('image'),
     command: cells.textsOrNull('command'),
+    project: cells.textOrNull('project'),
+    title: cells.textOrNull('title'),
     createdAtMs: cells.integer('created_at'),
     lastActiveMs: cells.integerOrNull('last_active_at'),
     closedAtMs: cells.integerOrNull('closed_at'),
@@ -223,6 +228,8 @@ function sessionOf(row: unknown): SessionRecord {
       failed: cells.count('failed'),
       paused: cells.count('paused'),
     },
+    spooled: cells.count('spooled'),
+    purged: cells.count('purged'),
     liveSeries: cells.count('live_series'),
   };
 }
@@ -242,7 +249,9 @@ function refuseTwin(session: NewSession, twin: SessionAddress | undefined): void
 }
 
 function fillsSomething(known: SessionRecord, session: NewSession): boolean {
-  return (['provider', 'image', 'command'] as const).some((field) => known[field] === null && session[field] !== null);
+  return (['provider', 'image', 'command', 'project', 'title'] as const).some(
+    (field) => known[field] === null && (session[field] ?? null) !== null,
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import { cutCell, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
 import { readInbound, writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders, inspectDatabase } from './inspect-file.js';
-import { COUNT_PURGED, countDeadLetters, deadLetters } from './messages.js';
+import { countDead, deadLetters } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import type { SessionPaths } from './session-paths.js';
 
@@ -114,11 +114,7 @@ export function purgeMessages(
     const hide = database.prepare(`UPDATE messages_in SET purged_at = ? WHERE id = ? AND ${deadLetters(shape)}`);
     const at = formatInstant(nowMs);
     const purged = database.transaction(() => ids.filter((id) => hide.run(at, id).changes > 0)).immediate();
-    const [failed, hidden] = database
-      .prepare<[], readonly [failed: number, hidden: number]>(`SELECT ${countDeadLetters(shape)}, ${COUNT_PURGED}`)
-      .raw()
-      .get() ?? [0, 0];
-    return { purged, failed, hidden };
+    return { purged, ...countDead(database, shape) };
   });
 }
 

@@ -91,7 +91,21 @@ export function countDeadLetters(shape: Shape): string {
   return shape.get('messages_in')?.has('purged_at') === true ? `max(0, ${failed} - ${COUNT_PURGED})` : failed;
 }
 
-export const COUNT_PURGED = '(SELECT count(*) FROM messages_in WHERE purged_at IS NOT NULL)';
+const COUNT_PURGED = '(SELECT count(*) FROM messages_in WHERE purged_at IS NOT NULL)';
+
+/** Dead letters that are left, and those that are hidden. */
+export function countDead(
+  database: SqliteDatabase,
+  shape: Shape,
+): { readonly failed: number; readonly hidden: number } {
+  const hidden = shape.get('messages_in')?.has('purged_at') === true ? COUNT_PURGED : '0';
+  const row = database
+    .prepare<[], readonly [failed: number, hidden: number]>(`SELECT ${countDeadLetters(shape)}, ${hidden}`)
+    .raw()
+    .get();
+  const [failed, hiddenCount] = row ?? [0, 0];
+  return { failed, hidden: hiddenCount };
+}
 
 export type FinishedCounts = Pick<MessageCounts, 'completed' | 'failed'>;
 

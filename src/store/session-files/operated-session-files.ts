@@ -9,6 +9,7 @@ import type {
   LookOptions,
   MessageFiles,
   NewMessage,
+  PruneLimits,
   SessionFiles,
   SettleStep,
 } from '../../ports/session-files.js';
@@ -16,7 +17,7 @@ import type { Fault } from '../worker/messages.js';
 import type { OperationName, Operations } from './operations.js';
 
 export type Busy = Extract<FilesOutcome<unknown>, { readonly kind: 'busy' }>;
-export type SessionOperation = Exclude<OperationName, 'signatures'>;
+export type SessionOperation = Exclude<OperationName, 'signatures' | 'folders'>;
 
 /** The port as operations on session files; who carries them out, and where, is a subclass's. */
 export abstract class OperatedSessionFiles implements SessionFiles {
@@ -33,6 +34,8 @@ export abstract class OperatedSessionFiles implements SessionFiles {
 
   /** Staged attachments were gone when their message was delivered. */
   protected abstract lost(session: SessionAddress, count: number): void;
+
+  abstract folders(): Promise<readonly SessionAddress[]>;
 
   abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
 
@@ -123,8 +126,28 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'removeMessageFiles', [session, files]);
   }
 
+  newestWrite(session: SessionAddress): ReturnType<SessionFiles['newestWrite']> {
+    return this.ask(session, 'newestWrite', [session], 'slow');
+  }
+
+  archive(session: SessionAddress, nowMs: number): ReturnType<SessionFiles['archive']> {
+    return this.ask(session, 'archive', [session, nowMs], 'slow');
+  }
+
+  measure(session: SessionAddress): ReturnType<SessionFiles['measure']> {
+    return this.ask(session, 'measure', [session], 'slow');
+  }
+
+  prunable(session: SessionAddress, limits: PruneLimits): ReturnType<SessionFiles['prunable']> {
+    return this.ask(session, 'prunable', [session, limits], 'slow');
+  }
+
+  prune(session: SessionAddress, ids: readonly MessageId[]): ReturnType<SessionFiles['prune']> {
+    return this.ask(session, 'prune', [session, ids], 'slow');
+  }
+
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
-    return this.ask(session, 'remove', [session]);
+    return this.ask(session, 'remove', [session], 'slow');
   }
 }
 

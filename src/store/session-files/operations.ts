@@ -2,7 +2,7 @@ import type { ReplayRequest } from '../../core/facts.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type { SeriesChange } from '../../ports/series.js';
-import type { CorruptFile, MessageFiles, NewMessage, SettleStep } from '../../ports/session-files.js';
+import type { CorruptFile, MessageFiles, NewMessage, PruneLimits, SettleStep } from '../../ports/session-files.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
 import { purgeMessages, readMessage, readStates } from './dead-letters.js';
@@ -11,8 +11,10 @@ import { findSignature } from './file-signature.js';
 import { outcomeOf } from './finding.js';
 import { readAttachment } from './outbox.js';
 import { lookAt, lookAtRest } from './look.js';
+import { measureSession } from './measure.js';
 import type { FilesSettings } from './open-database.js';
 import { prepareStart } from './prepare-start.js';
+import { findPrunable, pruneMessages } from './prune.js';
 import { listFailed, listReplies } from './read-lists.js';
 import { removeSession } from './remove.js';
 import { removeMessageFiles } from './remove-message-files.js';
@@ -20,6 +22,7 @@ import { replaceCorrupt } from './replace-corrupt.js';
 import { sessionPaths } from './session-paths.js';
 import { changeSeries, listOccurrences, listSeries } from './series.js';
 import { settleSession } from './settle.js';
+import { archiveFolder, listFolders, newestWrite } from './stray-folders.js';
 
 /** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
 export function operationsOf(settings: FilesSettings) {
@@ -64,6 +67,15 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => listReplies(settings, at(session), after, limit)),
     readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
       outcomeOf(() => readAttachment(settings, at(session), part)),
+    newestWrite: (session: SessionAddress) => outcomeOf(() => newestWrite(at(session))),
+    archive: (session: SessionAddress, nowMs: number) =>
+      outcomeOf(() => archiveFolder(at(session), `${settings.dataDir}/archive`, nowMs)),
+    folders: () => listFolders(`${settings.dataDir}/sessions`),
+    measure: (session: SessionAddress) => outcomeOf(() => measureSession(at(session))),
+    prunable: (session: SessionAddress, limits: PruneLimits) =>
+      outcomeOf(() => findPrunable(settings, at(session), limits)),
+    prune: (session: SessionAddress, ids: readonly MessageId[]) =>
+      outcomeOf(() => pruneMessages(settings, at(session), ids)),
     removeMessageFiles: (session: SessionAddress, files: MessageFiles) =>
       outcomeOf(() => ({ removed: removeMessageFiles(at(session), files) })),
   };

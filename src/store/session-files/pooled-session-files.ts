@@ -76,6 +76,14 @@ export class PooledSessionFiles extends OperatedSessionFiles {
     return (await Promise.all(batches)).flat();
   }
 
+  override async folders(): Promise<readonly SessionAddress[]> {
+    await this.#started;
+    const end = await this.#lanes.slow.run('folders', []);
+    if (end.kind === 'result') return end.value as ReturnType<Operations['folders']>;
+    if (end.kind === 'fault') throw faultError(end.fault, 'listing the folders of sessions');
+    throw new NightporterError('failed', `the folders of sessions could not be listed: ${end.detail}`);
+  }
+
   override async close(): Promise<void> {
     await this.#started;
     await Promise.all([this.#lanes.normal.close(), this.#lanes.slow.close()]);

@@ -117,7 +117,7 @@ function apply(registry: Registry, model: Model, one: Exclude<Step, { readonly d
     expect(result.accepted).toBe(isFine ? expected.filter((kind) => kind === 'accepted').length : 0);
     if (isFine) for (const messageName of one.ids) model.accept(one.session, messageName, one.content);
   } else if (one.do === 'delete') {
-    registry.deleteSession(target);
+    registry.deleteSession(target, 1_000);
     model.sessions.delete(one.session);
   } else if (found === undefined) {
     expect(registry.findSession(target)).toBeUndefined();

@@ -88,7 +88,7 @@ test('all sessions are listed in address order, also while rows come and go', ()
   const seen: string[] = [];
   for (const record of registry.eachSession()) {
     seen.push(record.address);
-    if (seen.length === 10) registry.deleteSession(address('g/s1100'));
+    if (seen.length === 10) registry.deleteSession(address('g/s1100'), 1_000);
     registry.setPinned(record.address, true);
   }
   expect(seen).toEqual(names.filter((name) => name !== 'g/s1100'));
@@ -103,7 +103,7 @@ test('deleting a session takes all that depends on it, and nothing else', () => 
     registry.raise({ kind: 'held', session: address(name), text: 't', atMs: 1 });
   }
   registry.setQuarantine(DEMO, { file: 'outbound.db', detail: 'a link', sinceMs: 7 });
-  registry.deleteSession(DEMO);
+  registry.deleteSession(DEMO, 1_000);
   expect(registry.findSession(DEMO)).toBeUndefined();
   expect(registry.spooled(DEMO, 10)).toEqual([]);
   expect(registry.guard(DEMO).heldSinceMs).toBeNull();

@@ -328,7 +328,7 @@ describe('the history of a message', () => {
   it('goes with its session', async () => {
     const p = open();
     await died(p, 'ours');
-    p.registry.deleteSession(A);
+    p.registry.deleteSession(A, 1_000);
     expect(ends(p)).toEqual([]);
     p.registry.recordTurnEnds(A, [
       {

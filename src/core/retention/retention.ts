@@ -1,0 +1,7 @@
+import type { SessionRetention } from './session-life.js';
+
+/** How long what belongs to a session is kept; milliseconds, 0: for ever. Ranges and defaults: config.ts. */
+export interface Retention extends SessionRetention {
+  readonly completedMs: number;
+  readonly deadLettersMs: number;
+}

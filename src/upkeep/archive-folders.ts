@@ -1,0 +1,39 @@
+import type { SessionAddress } from '../protocol/address.js';
+import type { Pass } from './job.js';
+import type { Keeper } from './keeper.js';
+
+/** L8: what is older was forgotten, not interrupted. */
+const FORGOTTEN_MS = 14 * 24 * 60 * 60_000;
+const TURN_EVERY = 500;
+
+/** Moves folders that are of no session out of the way (L8). Only where an operator asks for it: `doctor` lists them. */
+export async function archiveFolders(keeper: Keeper, pass: Pass): Promise<void> {
+  const { registry, files, supervision } = keeper;
+  const nowMs = keeper.clock.now();
+  for (const [index, session] of (await files.folders()).entries()) {
+    if (index % TURN_EVERY === 0) await supervision.turn();
+    if (pass.isStopping()) return;
+    if (!isStray(keeper, session)) continue;
+    await supervision.undisturbed(session, async () => {
+      const written = await files.newestWrite(session);
+      if (written.kind !== 'ok' || written.atMs === null || nowMs - written.atMs <= FORGOTTEN_MS) return;
+      const size = await files.measure(session);
+      // It may have become a session's meanwhile.
+      if (registry.findSession(session) !== undefined) return;
+      const path = keeper.folderOf(session);
+      const action = { session, action: 'archive_folder', reason: 'no_session', path };
+      const bytes = size.kind === 'ok' ? size.bytes : null;
+      if (pass.dryRun) {
+        pass.did({ ...action, bytes });
+        return;
+      }
+      const moved = await files.archive(session, nowMs);
+      if (moved.kind === 'ok') pass.did({ ...action, bytes, to: moved.path });
+      else pass.kept('files_unreadable');
+    });
+  }
+}
+
+function isStray({ registry }: Keeper, session: SessionAddress): boolean {
+  return registry.findSession(session) === undefined && !registry.isBeingRemoved(session);
+}

@@ -1,0 +1,43 @@
+import type { CollectOptions, GcReport, Upkeep } from '../ports/upkeep.js';
+import { archiveFolders } from './archive-folders.js';
+import { collectSessions } from './collect-sessions.js';
+import { expireConversations } from './expire-conversations.js';
+import type { Job } from './job.js';
+import { createJob } from './job.js';
+import type { Keeper } from './keeper.js';
+import { pruneMessages } from './prune-messages.js';
+import { vacuum } from './vacuum.js';
+
+/** All jobs together: each by itself in the daemon, one after the other where an operator asks for it. */
+export class PorterUpkeep implements Upkeep {
+  readonly #jobs: readonly Job[];
+  /** Never by itself. */
+  readonly #archive: Job;
+
+  constructor(keeper: Keeper) {
+    this.#jobs = [collectSessions(keeper), expireConversations(keeper), pruneMessages(keeper), vacuum(keeper)];
+    const { clock, log } = keeper;
+    const work: Parameters<typeof createJob>[0]['work'] = (pass) => archiveFolders(keeper, pass);
+    this.#archive = createJob({ name: 'archive-folders', clock, log, firstAfterMs: Infinity, everyMs: () => Infinity, work });
+  }
+
+  start(): void {
+    for (const job of this.#jobs) job.start();
+  }
+
+  /** Lets what is under way finish the session that it is at. Idempotent. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#jobs, this.#archive].map((job) => job.stop()));
+  }
+
+  async collect({ dryRun, archive = false }: CollectOptions): Promise<GcReport> {
+    const reports: GcReport[] = [];
+    const jobs = archive ? [...this.#jobs, this.#archive] : this.#jobs;
+    for (const job of jobs) reports.push(await job.tick({ dryRun }));
+    const kept: Record<string, number> = {};
+    for (const [reason, count] of reports.flatMap((report) => Object.entries(report.kept))) {
+      kept[reason] = (kept[reason] ?? 0) + count;
+    }
+    return { actions: reports.flatMap(({ actions }) => actions), kept };
+  }
+}
