@@ -1,6 +1,8 @@
+import type { ArtifactFolder } from '../core/retention/artifacts.js';
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
+import type { ArtifactEnd, ArtifactPage, DoomedArtifact } from './artifacts.js';
 import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
 import type { StagedFile } from './staging.js';
 import type { MessageChange, MessageRow, MessageStatus, MissedPolicy } from '../protocol/rows.js';
@@ -126,6 +128,26 @@ export interface SessionFiles {
 
   /** Deletes ended messages with their acks and inbox files, only when no container runs. What holds a claim stays. Idempotent. */
   prune(session: SessionAddress, ids: readonly MessageId[]): Promise<FilesOutcome<PruneOutcome>>;
+
+  /** A page of what lies in folders within the session's, by rules, links not followed. `from`: where to go on, 0 at first. */
+  artifacts(
+    session: SessionAddress,
+    folders: readonly ArtifactFolder[],
+    from: number,
+  ): Promise<FilesOutcome<ArtifactPage>>;
+
+  /** All that may be a provider's session id in `session_state`, whatever its format. No answer where it is not whole. */
+  resumeIds(session: SessionAddress): Promise<FilesOutcome<{ readonly ids: readonly string[] }>>;
+
+  /**
+   * Deletes artifacts to which nothing was written since they were judged, and that are of no live id: those given, and those in
+   * `session_state` by now. `ends`: of the first so many, in their order; the others are left for the next call.
+   */
+  removeArtifacts(
+    session: SessionAddress,
+    artifacts: readonly DoomedArtifact[],
+    liveIds: readonly string[],
+  ): Promise<FilesOutcome<{ readonly ends: readonly ArtifactEnd[] }>>;
 
   /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;

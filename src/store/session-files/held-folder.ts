@@ -81,15 +81,21 @@ function tryOpen(path: string | Buffer, flags: number): number | undefined {
 
 /** At most so many of a folder's names, as the bytes that they are, in no order. */
 export function namesIn(folder: HeldFolder, most: number): Buffer[] {
+  const names: Buffer[] = [];
+  for (const name of eachName(folder)) {
+    if (names.length >= most) break;
+    names.push(name);
+  }
+  return names;
+}
+
+/** A folder's names one by one, as the bytes that they are, in no order. */
+export function* eachName(folder: HeldFolder): Generator<Buffer, void> {
   // `encoding: 'buffer'` is missing in the types of what opendir gives.
   const handle = opendirSync(folder.own, { encoding: 'buffer' as BufferEncoding });
-  const names: Buffer[] = [];
   try {
-    for (let entry = handle.readSync(); entry !== null && names.length < most; entry = handle.readSync()) {
-      names.push(Buffer.from(entry.name));
-    }
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) yield Buffer.from(entry.name);
   } finally {
     handle.closeSync();
   }
-  return names;
 }

@@ -1,6 +1,8 @@
+import type { ArtifactFolder } from '../../core/retention/artifacts.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import type { MessageChange } from '../../protocol/rows.js';
+import type { DoomedArtifact } from '../../ports/artifacts.js';
 import type { SeriesChange } from '../../ports/series.js';
 import type {
   CorruptFile,
@@ -144,6 +146,26 @@ export abstract class OperatedSessionFiles implements SessionFiles {
 
   prune(session: SessionAddress, ids: readonly MessageId[]): ReturnType<SessionFiles['prune']> {
     return this.ask(session, 'prune', [session, ids], 'slow');
+  }
+
+  artifacts(
+    session: SessionAddress,
+    folders: readonly ArtifactFolder[],
+    from: number,
+  ): ReturnType<SessionFiles['artifacts']> {
+    return this.ask(session, 'artifacts', [session, folders, from], 'slow');
+  }
+
+  resumeIds(session: SessionAddress): ReturnType<SessionFiles['resumeIds']> {
+    return this.ask(session, 'resumeIds', [session], 'slow');
+  }
+
+  removeArtifacts(
+    session: SessionAddress,
+    artifacts: readonly DoomedArtifact[],
+    liveIds: readonly string[],
+  ): ReturnType<SessionFiles['removeArtifacts']> {
+    return this.ask(session, 'removeArtifacts', [session, artifacts, liveIds], 'slow');
   }
 
   remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {

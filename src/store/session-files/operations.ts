@@ -1,8 +1,11 @@
+import type { ArtifactFolder } from '../../core/retention/artifacts.js';
 import type { ReplayRequest } from '../../core/facts.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
+import type { DoomedArtifact } from '../../ports/artifacts.js';
 import type { SeriesChange } from '../../ports/series.js';
 import type { CorruptFile, MessageFiles, NewMessage, PruneLimits, SettleStep } from '../../ports/session-files.js';
+import { listArtifacts } from './artifacts.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
 import { purgeMessages, readMessage, readStates } from './dead-letters.js';
@@ -17,12 +20,15 @@ import { prepareStart } from './prepare-start.js';
 import { findPrunable, pruneMessages } from './prune.js';
 import { listFailed, listReplies } from './read-lists.js';
 import { removeSession } from './remove.js';
+import { removeArtifacts } from './remove-artifacts.js';
 import { removeMessageFiles } from './remove-message-files.js';
 import { replaceCorrupt } from './replace-corrupt.js';
+import { readResumeIds } from './resume-ids.js';
 import { sessionPaths } from './session-paths.js';
 import { changeSeries, listOccurrences, listSeries } from './series.js';
 import { settleSession } from './settle.js';
 import { archiveFolder, listFolders, newestWrite } from './stray-folders.js';
+import { withSessionFolder } from './session-folder.js';
 
 /** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
 export function operationsOf(settings: FilesSettings) {
@@ -76,6 +82,14 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => findPrunable(settings, at(session), limits)),
     prune: (session: SessionAddress, ids: readonly MessageId[]) =>
       outcomeOf(() => pruneMessages(settings, at(session), ids)),
+    artifacts: (session: SessionAddress, folders: readonly ArtifactFolder[], from: number) =>
+      outcomeOf(() => withSessionFolder(at(session), (folder) => listArtifacts(folder, folders, from))),
+    resumeIds: (session: SessionAddress) => outcomeOf(() => ({ ids: readResumeIds(settings, at(session)) })),
+    removeArtifacts: (session: SessionAddress, artifacts: readonly DoomedArtifact[], liveIds: readonly string[]) =>
+      outcomeOf(() => {
+        const live = new Set([...liveIds, ...readResumeIds(settings, at(session))]);
+        return { ends: withSessionFolder(at(session), (folder) => removeArtifacts(folder, artifacts, live)) };
+      }),
     removeMessageFiles: (session: SessionAddress, files: MessageFiles) =>
       outcomeOf(() => ({ removed: removeMessageFiles(at(session), files) })),
   };
