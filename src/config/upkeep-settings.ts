@@ -49,4 +49,34 @@ export const retentionSettings = (section: string) => ({
     max: LONGEST_DAYS,
     default: 7,
   }),
+  RETENTION_TRANSCRIPTS_DAYS: days({
+    section,
+    text: 'How long transcripts of agents are kept, with their tool results.',
+    max: LONGEST_DAYS,
+    default: 7,
+  }),
+  RETENTION_DEBUG_DAYS: days({
+    section,
+    text: 'How long debug logs of agents are kept.',
+    max: LONGEST_DAYS,
+    default: 3,
+  }),
+  RETENTION_TODOS_DAYS: days({
+    section,
+    text: 'How long todo files of agents are kept.',
+    max: LONGEST_DAYS,
+    default: 3,
+  }),
+  RETENTION_TELEMETRY_DAYS: days({
+    section,
+    text: 'How long telemetry that agents left is kept.',
+    max: LONGEST_DAYS,
+    default: 7,
+  }),
+  RETENTION_LOGS_DAYS: days({
+    section,
+    text: 'How long files with the output of ended containers are kept.',
+    max: LONGEST_DAYS,
+    default: 7,
+  }),
 });

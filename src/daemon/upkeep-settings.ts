@@ -29,5 +29,12 @@ export function retentionOf(settings: Settings, group: GroupName): Retention {
     deleteAfterMs: own.sessionDeleteAfterMs,
     completedMs: own.keepCompletedDays * DAY_MS,
     deadLettersMs: own.deadLetterDays * DAY_MS,
+    artifacts: {
+      transcript: own.retentionTranscriptsDays * DAY_MS,
+      debug: own.retentionDebugDays * DAY_MS,
+      todo: own.retentionTodosDays * DAY_MS,
+      telemetry: own.retentionTelemetryDays * DAY_MS,
+      log: own.retentionLogsDays * DAY_MS,
+    },
   };
 }

@@ -5,6 +5,7 @@ import { expireConversations } from './expire-conversations.js';
 import type { Job } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
+import { pruneArtifacts } from './prune-artifacts.js';
 import { pruneMessages } from './prune-messages.js';
 import { vacuum } from './vacuum.js';
 
@@ -19,6 +20,13 @@ export class PorterUpkeep implements Upkeep {
     const { clock, log } = keeper;
     const work: Parameters<typeof createJob>[0]['work'] = (pass) => archiveFolders(keeper, pass);
     this.#archive = createJob({ name: 'archive-folders', clock, log, firstAfterMs: Infinity, everyMs: () => Infinity, work });
+    this.#jobs = [
+      collectSessions(keeper),
+      expireConversations(keeper),
+      pruneMessages(keeper),
+      pruneArtifacts(keeper),
+      vacuum(keeper),
+    ];
   }
 
   start(): void {

@@ -1,7 +1,9 @@
+import type { ArtifactWindows } from './artifacts.js';
 import type { SessionRetention } from './session-life.js';
 
 /** How long what belongs to a session is kept; milliseconds, 0: for ever. Ranges and defaults: config.ts. */
 export interface Retention extends SessionRetention {
   readonly completedMs: number;
   readonly deadLettersMs: number;
+  readonly artifacts: ArtifactWindows;
 }
