@@ -21,7 +21,7 @@ const FIRST_AFTER_MS = 30_000;
 const DAY_MS = 24 * 60 * 60_000;
 const TURN_EVERY = 200;
 /** In one go, during which nobody else looks at the session. */
-const PORTION = 500;
+const PORTION = 1_000;
 const INCARNATIONS = 1_000;
 /** The workspace is the agent's home (docs/protocol.md). */
 const RULES = rulesWithin({ home: [OUT_FOLDER], host: [HOST_FOLDER] });

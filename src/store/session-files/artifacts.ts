@@ -7,7 +7,7 @@ import { eachName, type HeldFolder } from './held-folder.js';
 const ENTRIES_MAX = 20_000;
 const TIME_MAX_MS = 500;
 /** Names of artifacts in one pass, all calls together: names that were passed before are read again by each. */
-const NAMES_MAX = 200_000;
+const NAMES_MAX = 50_000;
 /** Folders that stand for one `*`. */
 const FOLDERS_MAX = 1_000;
 
@@ -34,8 +34,10 @@ export function listArtifacts(root: HeldFolder, folders: readonly ArtifactFolder
       if (at > NAMES_MAX) return { found, next: null, isCut: true };
       if (at <= from) continue;
       if (at > from + 1 && isSpent(budget)) return { found, next: at - 1, isCut: false };
-      budget.entries -= 1;
-      if (!isLinkAbove && !pattern.test(name)) continue;
+      if (!isLinkAbove && !pattern.test(name)) {
+        budget.entries -= 1;
+        continue;
+      }
       const part = sizeUp(parent, name, budget);
       if (part === undefined) continue;
       // With all of a call's time it may be said of it after all.
