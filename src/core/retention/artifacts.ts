@@ -30,16 +30,17 @@ const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const CLAUDE = '.claude';
 const PROJECT = [CLAUDE, 'projects', '*'];
 const TRANSCRIPT_SUFFIX = '.jsonl';
+const ANY_BUT_LATEST = '^(?!latest$).+$';
 
-/** What is not in this table is left alone, `latest` among it. docs/artifacts.md says where each of them was seen. */
+/** What is not in this table is left alone, `latest` everywhere. More of it: docs/artifacts.md. */
 export const ARTIFACT_RULES: readonly ArtifactRule[] = [
   transcript({ name: `^${UUID}\\.jsonl$`, is: 'file', owner: 'named' }),
   transcript({ name: `^${UUID}$`, is: 'folder', owner: 'named' }),
   transcript({ name: '^agent-[0-9a-f]{1,32}\\.jsonl$', is: 'file', owner: 'unsaid' }),
   inClaude('debug', 'debug', `^${UUID}\\.(?:txt|log)$`),
   inClaude('todo', 'todos', `^${UUID}-agent-${UUID}\\.json$`),
-  inClaude('telemetry', 'telemetry', '^.+$'),
-  inClaude('telemetry', 'statsig', '^.+$'),
+  inClaude('telemetry', 'telemetry', ANY_BUT_LATEST),
+  inClaude('telemetry', 'statsig', ANY_BUT_LATEST),
   {
     ...{ type: 'log', place: 'host', folder: ['run'], is: 'folder', owner: 'itself' },
     name: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\\.[0-9a-f]{16}$',

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -204,7 +205,9 @@ describe('what lives', () => {
     }
     remember(p, stored(A));
     p.clock.advance(100 * DAY);
+    const listed = await gc(p, true);
     const { pruned, kept } = await gc(p);
+    expect(listed).toEqual({ pruned, kept });
     expect(pruned).toHaveLength(4);
     expect(pruned.every((line) => line.includes(other) && !line.includes(A))).toBe(true);
     expect(kept).toEqual({ live: 4 });
@@ -217,7 +220,14 @@ describe('what lives', () => {
     put(p, all.debug);
     mkdirSync(place(p, 'out/.claude/debug'), { recursive: true });
     symlinkSync(`${A}.txt`, place(p, 'out/.claude/debug/latest'));
-    for (const name of ['settings.json', 'history.jsonl', 'projects/x.jsonl', 'todos/latest', 'debug/x.txt']) {
+    for (const name of [
+      'settings.json',
+      'history.jsonl',
+      'projects/x.jsonl',
+      'todos/latest',
+      'telemetry/latest',
+      'debug/x.txt',
+    ]) {
       put(p, `out/.claude/${name}`);
     }
     put(p, 'host/run/notes');
@@ -270,8 +280,9 @@ describe('what lives', () => {
     if (state === 'pinned') p.registry.setPinned(G, true);
     else if (state === 'suspended') p.registry.setStatus(G, 'suspended', p.clock.now(), null);
     else p.registry.setQuarantine(G, { file: 'outbound.db', detail: 'is a link', sinceMs: p.clock.now() });
+    symlinkSync(tmpdir(), place(p, 'out/.claude/telemetry'));
     p.clock.advance(1_000 * DAY);
-    expect((await gc(p)).pruned).toEqual([]);
+    expect(await gc(p)).toEqual({ pruned: [], kept: {} });
   });
 });
 
@@ -366,20 +377,25 @@ describe('where it cannot be told what lives, nothing goes', () => {
       }),
     });
     put(p, all.debug);
+    await make(p, 'g/b');
+    const other = p.paths('g/b').session;
+    mkdirSync(join(other, 'out/.claude/debug'), { recursive: true });
+    renameSync(place(p, all.debug), join(other, all.debug));
+    put(p, all.debug);
     p.clock.advance(100 * DAY);
-    expect(await gc(p)).toEqual({ pruned: [], kept: { failed: 1 } });
-    expect((await gc(p)).pruned).toHaveLength(1);
+    expect(await gc(p)).toEqual({ pruned: [`debug ${join(other, all.debug)} 10`], kept: { failed: 1 } });
+    expect((await gc(p)).pruned).toEqual([`debug ${all.debug} 10`]);
   });
 });
 
 describe('what a container does meanwhile', () => {
-  /** Something happens right before what was judged is deleted. */
-  const meanwhile = (happens: () => void): PorterOptions => ({
+  /** Something happens right before a call: of the one that deletes what was judged. */
+  const meanwhile = (happens: () => void, call: keyof SessionFiles = 'removeArtifacts'): PorterOptions => ({
     ports: (ports) => ({
       ...ports,
       files: new Proxy(ports.files, {
         get(target: SessionFiles, name) {
-          if (name === 'removeArtifacts') happens();
+          if (name === call) happens();
           const found: unknown = Reflect.get(target, name, target);
           return typeof found === 'function' ? (found.bind(target) as unknown) : found;
         },
@@ -438,6 +454,18 @@ describe('what a container does meanwhile', () => {
     p.clock.advance(10 * DAY);
     expect(await gc(p)).toEqual({ pruned: [], kept });
     expect(existsSync(place(p, all.transcript))).toBe(true);
+  });
+
+  it('L5, L9, L23: pinned after it was found: kept', async () => {
+    const p = await open(
+      meanwhile(() => {
+        porter.registry.setPinned(G, true);
+      }, 'artifacts'),
+    );
+    put(p, all.debug);
+    p.clock.advance(10 * DAY);
+    expect((await gc(p)).pruned).toEqual([]);
+    expect(isThere(p, all.debug)).toBe(true);
   });
 
   it.each([

@@ -58,6 +58,8 @@ describe('what a path stands for', () => {
 
   it.each([
     'out/.claude/debug/latest',
+    'out/.claude/telemetry/latest',
+    'out/.claude/statsig/latest',
     `out/.claude/debug/latest.txt`,
     `${PROJECT}/memory`,
     `${PROJECT}/memory/MEMORY.md`,
