@@ -91,8 +91,9 @@ export type Classified = Omit<Artifact, 'parts'>;
 
 /** What a path stands for; undefined: nothing that is ever deleted. */
 export function classifyPath(path: string, rules: readonly ArtifactRule[]): Classified | undefined {
-  const parts = path.split('/');
-  const name = parts.pop() ?? '';
+  const at = path.lastIndexOf('/');
+  const name = path.slice(at + 1);
+  const parts = at < 0 ? [] : path.slice(0, at).split('/');
   const rule = rules.find(
     ({ folder, name: pattern }) => isWithin(parts, folder) && new RegExp(pattern, 's').test(name),
   );
@@ -104,8 +105,8 @@ export function classifyPath(path: string, rules: readonly ArtifactRule[]): Clas
 function isWithin(parts: readonly string[], folder: readonly string[]): boolean {
   return (
     parts.length === folder.length &&
-    folder.every((known, index) => {
-      const part = parts[index] ?? '';
+    parts.every((part, index) => {
+      const known = folder[index];
       return known === '*' ? part !== '' && part !== '.' && part !== '..' : known === part;
     })
   );
@@ -139,7 +140,7 @@ export function gatherArtifacts(found: readonly ArtifactPart[], rules: readonly 
       if (part.kind === 'link') links += 1;
       continue;
     }
-    const key = classified.paths[0] ?? part.path;
+    const key = classified.paths.join('/\n');
     const known = byKey.get(key);
     if (known === undefined) byKey.set(key, { ...classified, parts: [part] });
     else known.parts.push(part);

@@ -4,8 +4,8 @@ import { isSpent, sizeUp, type Budget } from './artifact-size.js';
 import { eachName, type HeldFolder } from './held-folder.js';
 
 /** Of one call, which has to end well before FILE_DEADLINE_MS. */
-const ENTRIES_MAX = 20_000;
-const TIME_MAX_MS = 500;
+const ENTRIES_MAX = 10_000;
+const TIME_MAX_MS = 1_000;
 /** Names of artifacts in one pass, all calls together: names that were passed before are read again by each. */
 const NAMES_MAX = 50_000;
 /** Folders that stand for one `*`. */

@@ -4,8 +4,9 @@ import { codeOf } from './finding.js';
 import type { HeldFolder } from './held-folder.js';
 import { removeTree } from './remove-tree.js';
 
-const ENTRIES_MAX = 20_000;
+const ENTRIES_MAX = 10_000;
 const TIME_MAX_MS = 500;
+const LOOK_MAX_MS = 1_000;
 
 /**
  * Removes artifacts one after the other, each only if nothing was written to it since it was judged (L9), and none that is of
@@ -46,7 +47,7 @@ function endOf(root: HeldFolder, { paths, newestMs }: DoomedArtifact): ArtifactE
 
 /** undefined: nothing is left, or something of it is no plain file or folder. */
 function newestOf(folder: HeldFolder, names: readonly string[]): number | undefined {
-  const budget: Budget = { entries: ENTRIES_MAX, untilMs: performance.now() + TIME_MAX_MS };
+  const budget: Budget = { entries: ENTRIES_MAX, untilMs: performance.now() + LOOK_MAX_MS };
   const parts = names.flatMap((name) => sizeUp(folder, name, budget) ?? []);
   if (parts.length === 0 || isSpent(budget)) return undefined;
   if (parts.some(({ kind }) => kind !== 'file' && kind !== 'folder')) return undefined;
