@@ -16,10 +16,16 @@ export class PorterUpkeep implements Upkeep {
   readonly #archive: Job;
 
   constructor(keeper: Keeper) {
-    this.#jobs = [collectSessions(keeper), expireConversations(keeper), pruneMessages(keeper), vacuum(keeper)];
     const { clock, log } = keeper;
     const work: Parameters<typeof createJob>[0]['work'] = (pass) => archiveFolders(keeper, pass);
-    this.#archive = createJob({ name: 'archive-folders', clock, log, firstAfterMs: Infinity, everyMs: () => Infinity, work });
+    this.#archive = createJob({
+      name: 'archive-folders',
+      clock,
+      log,
+      firstAfterMs: Infinity,
+      everyMs: () => Infinity,
+      work,
+    });
     this.#jobs = [
       collectSessions(keeper),
       expireConversations(keeper),

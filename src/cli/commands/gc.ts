@@ -17,7 +17,10 @@ export function addGc(parent: Command, cli: Cli): void {
   const command = withCommonOptions(parent.command('gc'))
     .description('close, delete and prune now what is due for it, with the daemon or without')
     .option('--dry-run', 'print exactly what would be done, change nothing')
-    .option('--archive', 'move folders of no session that were not written to for 14 days below archive/ in the data dir')
+    .option(
+      '--archive',
+      'move folders of no session that were not written to for 14 days below archive/ in the data dir',
+    )
     .addHelpText('after', examples('nightporter gc --dry-run', "nightporter gc --json | jq '.counts'"))
     .action((options: GcOptions) =>
       cli.run(command, async (context) => {

@@ -14,9 +14,15 @@ export function listFolders(sessionsDir: string): readonly SessionAddress[] {
 
 /** When something was written last in a session's folder, as far as its files and their folders tell; null: there is no folder. */
 export function newestWrite(paths: SessionPaths): { readonly atMs: number | null } {
-  const times = [paths.session, paths.in, paths.out, paths.inbound, paths.outbound, paths.heartbeat, paths.host].flatMap(
-    (path) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? [],
-  );
+  const times = [
+    paths.session,
+    paths.in,
+    paths.out,
+    paths.inbound,
+    paths.outbound,
+    paths.heartbeat,
+    paths.host,
+  ].flatMap((path) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? []);
   return { atMs: times.length === 0 ? null : Math.floor(Math.max(...times)) };
 }
 
