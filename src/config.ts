@@ -14,6 +14,7 @@ import {
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
 import { messageSizes } from './config/message-sizes.js';
+import { runtimeSettings } from './config/runtime-settings.js';
 import { retentionSettings, upkeepSettings } from './config/upkeep-settings.js';
 import type { GroupName } from './protocol/address.js';
 
@@ -86,6 +87,7 @@ export const HOST_SETTINGS = z.object({
   FILE_WORKERS: count({
     section: FILES,
     text: 'Child processes that read and write session files; troubled sessions get one of their own beside them.',
+    restart: true,
     min: 1,
     max: 64,
     default: 2,
@@ -93,6 +95,7 @@ export const HOST_SETTINGS = z.object({
   FILE_DEADLINE_MS: duration({
     section: FILES,
     text: 'A child that needs longer for one session is killed and replaced.',
+    restart: true,
     min: 50,
     max: 10 * MINUTE,
     default: 2 * SECOND,
@@ -100,46 +103,13 @@ export const HOST_SETTINGS = z.object({
   OUTBOUND_MAX_BYTES: bytes({
     section: FILES,
     text: 'An outbound.db that is larger is not opened: the session is quarantined.',
+    restart: true,
     min: 64 * 1024,
     max: 1024 * GIB,
     default: GIB,
   }),
   ...messageSizes(FILES),
-  RUNTIME: choice({
-    section: ENGINE,
-    text: 'What runs containers; auto decides at the first start of a data dir and records it.',
-    choices: ['auto', 'docker', 'process'],
-    default: 'auto',
-  }),
-  RUNNER_BASE_IMAGE: word({
-    section: ENGINE,
-    text: 'Image that the runner image is built on.',
-    pattern: /^[a-z0-9][a-zA-Z0-9._/:@-]{0,254}$/,
-    allowed: 'the name of an image, such as node:20-bookworm-slim',
-    range: 'an image',
-    default: 'node:20-bookworm-slim',
-  }),
-  HOST_DATA_DIR: optionalWord({
-    section: ENGINE,
-    text: 'Where a daemon that itself runs in a container has its data dir on the machine of the engine.',
-    pattern: /^\/[^\0]*$/,
-    allowed: 'an absolute path',
-    range: 'an absolute path',
-    shown: 'the data dir',
-  }),
-  RUNTIME_DEADLINE_MS: duration({
-    section: ENGINE,
-    text: 'Longest wait for one call to the engine, the grace of a stop not included.',
-    min: 100,
-    max: HOUR,
-    default: 30 * SECOND,
-  }),
-  ORPHANS: choice({
-    section: ENGINE,
-    text: 'At start: adopt takes over the running containers of live sessions, remove removes all of this install.',
-    choices: ['adopt', 'remove'],
-    default: 'adopt',
-  }),
+  ...runtimeSettings(ENGINE),
   STOP_MODE: choice({
     section: ENGINE,
     text: 'On TERM: leave lets containers run to be adopted by the next start, drain lets turns finish and stops them.',
@@ -167,12 +137,14 @@ export const HOST_SETTINGS = z.object({
   STALE_ACTIVE: choice({
     section: ENGINE,
     text: 'At start, claims without a container that are older than STALE_ACTIVE_MS: fail makes dead letters of them. Not applied yet.',
+    restart: true,
     choices: ['fail', 'retry'],
     default: 'fail',
   }),
   STALE_ACTIVE_MS: duration({
     section: ENGINE,
     text: 'See STALE_ACTIVE; the age counts from the last activity. Not applied yet.',
+    restart: true,
     min: 50,
     max: 365 * DAY,
     default: 6 * HOUR,
@@ -358,11 +330,15 @@ export type SettingName = HostSettingName | GroupSettingName;
 export type GroupSettings = Fields<z.output<typeof GROUP_SETTINGS>>;
 
 /** Every setting: durations in milliseconds, sizes in bytes, null for what is off or left to its default. */
-export interface Settings extends Fields<z.output<typeof HOST_SETTINGS>>, GroupSettings {
+export interface SettingValues extends Fields<z.output<typeof HOST_SETTINGS>>, GroupSettings {}
+
+export interface Settings extends SettingValues {
   /** Groups that have settings of their own. */
   readonly groups: ReadonlyMap<string, GroupSettings>;
   /** Where each setting that is not at its default came from; those of groups as `groups.<name>.<SETTING>`. */
   readonly sources: ReadonlyMap<string, SettingSource>;
+  /** The config file that was read; null: there was none. */
+  readonly file: string | null;
   /** What was wrong but harmless, for the log. */
   readonly warnings: readonly string[];
 }
@@ -374,8 +350,8 @@ export interface SettingSource {
 }
 
 /** `SWEEP_INTERVAL_MS` is `sweepIntervalMs`. */
-export function fieldOf(name: SettingName): keyof Settings {
-  return name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof Settings;
+export function fieldOf(name: SettingName): keyof SettingValues {
+  return name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof SettingValues;
 }
 
 export function groupSettings(settings: Settings, group: GroupName): GroupSettings {

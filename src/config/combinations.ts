@@ -1,14 +1,12 @@
-import type { SettingName, Settings } from '../config.js';
+import type { SettingName, SettingValues } from '../config.js';
 import { formatDuration } from './units.js';
-
-type Values = Omit<Settings, 'groups' | 'sources' | 'warnings'>;
 
 /**
  * Combinations under which nothing could work; what is merely unusual (as in tests with short thresholds) is allowed.
  * `broken` names settings whose own value is wrong: nothing is said of them a second time.
  */
 export function checkCombinations(
-  settings: Values,
+  settings: SettingValues,
   group: string,
   broken: (setting: SettingName) => boolean,
 ): readonly string[] {

@@ -2,11 +2,17 @@ import * as z from 'zod';
 import { isZone } from '../protocol/zones.js';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.js';
 
-/** What the documentation and the error messages say about a setting. */
-export interface SettingFacts {
+/** What is said of a setting where it is defined. */
+export interface About {
   readonly section: string;
   /** One line, a sentence. */
   readonly text: string;
+  /** It is read at the start of the daemon: a reload leaves it as it is. */
+  readonly restart?: true;
+}
+
+/** What the documentation and the error messages say about a setting. */
+export interface SettingFacts extends About {
   /** For people: `milliseconds`, `bytes`, ... */
   readonly unit: string;
   /** Finishes the sentence "must be ...". */
@@ -24,25 +30,27 @@ export interface SettingFacts {
 /** The facts of every setting, by its schema. */
 export const FACTS = z.registry<SettingFacts>();
 
-export interface About {
-  readonly section: string;
-  readonly text: string;
-}
-
 interface Range {
   readonly min: number;
   readonly max: number;
 }
 
 /** Every kind is a schema of what may come as YAML value, as text of a variable or as a flag. */
-export function kind<T>(read: (found: unknown) => T | undefined, fallback: T, facts: SettingFacts) {
+export function kind<T>(
+  about: About,
+  read: (found: unknown) => T | undefined,
+  fallback: T,
+  facts: Omit<SettingFacts, keyof About>,
+) {
   const schema = z.unknown().transform((found, context): T => {
     const value = read(found);
     if (value !== undefined) return value;
     context.addIssue({ code: 'custom', message: `must be ${facts.allowed}` });
     return z.NEVER;
   });
-  return z.prefault(schema, fallback).register(FACTS, facts);
+  const { section, text, restart } = about;
+  const shared: About = { section, text, ...(restart === true ? { restart } : {}) };
+  return z.prefault(schema, fallback).register(FACTS, { ...shared, ...facts });
 }
 
 function within(range: Range, value: number | undefined): number | undefined {
@@ -72,34 +80,25 @@ function durationRule(range: Range): string {
   return `a duration from ${durationRange(range)} (milliseconds, or text such as 90s, 10m, 2h)`;
 }
 
-export function duration({ section, text, min, max, ...rest }: About & Range & { readonly default: number }) {
-  return kind((found) => within({ min, max }, parseDuration(found)), rest.default, {
-    section,
-    text,
+export function duration(about: About & Range & { readonly default: number }) {
+  const { min, max, default: fallback } = about;
+  return kind(about, (found) => within({ min, max }, parseDuration(found)), fallback, {
     unit: 'milliseconds',
     allowed: durationRule({ min, max }),
     range: durationRange({ min, max }),
-    shown: formatDuration(rest.default),
+    shown: formatDuration(fallback),
     secret: false,
   });
 }
 
 /** A duration that may be left out, by leaving it away or by the word `unset`; `shown` says what happens then. */
-export function optionalDuration({
-  section,
-  text,
-  min,
-  max,
-  unset,
-  shown,
-}: About & Range & { readonly unset: 'off' | 'auto'; readonly shown: string }) {
+export function optionalDuration(about: About & Range & { readonly unset: 'off' | 'auto'; readonly shown: string }) {
+  const { min, max, unset, shown } = about;
   const isUnset = (found: unknown): boolean => found === null || (unset === 'off' && found === false);
   const isWord = (found: unknown): boolean => typeof found === 'string' && found.trim().toLowerCase() === unset;
   const read = (found: unknown): number | null | undefined =>
     isUnset(found) || isWord(found) ? null : within({ min, max }, parseDuration(found));
-  return kind(read, null, {
-    section,
-    text,
+  return kind(about, read, null, {
     unit: 'milliseconds',
     allowed: `${durationRule({ min, max })}, or ${unset}`,
     range: `${durationRange({ min, max })}, or ${unset}`,
@@ -108,73 +107,68 @@ export function optionalDuration({
   });
 }
 
-export function bytes({ section, text, min, max, ...rest }: About & Range & { readonly default: number }) {
-  return kind((found) => within({ min, max }, parseBytes(found)), rest.default, {
-    section,
-    text,
+export function bytes(about: About & Range & { readonly default: number }) {
+  const { min, max, default: fallback } = about;
+  return kind(about, (found) => within({ min, max }, parseBytes(found)), fallback, {
     unit: 'bytes',
     allowed: `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or text such as 512MiB, 2GiB)`,
     range: `${formatBytes(min)} to ${formatBytes(max)}`,
-    shown: formatBytes(rest.default),
+    shown: formatBytes(fallback),
     secret: false,
   });
 }
 
-export function count({ section, text, min, max, ...rest }: About & Range & { readonly default: number }) {
-  return kind((found) => within({ min, max }, readInteger(found)), rest.default, {
-    section,
-    text,
+export function count(about: About & Range & { readonly default: number }) {
+  const { min, max, default: fallback } = about;
+  return kind(about, (found) => within({ min, max }, readInteger(found)), fallback, {
     unit: 'count',
     allowed: `a whole number from ${min} to ${max}`,
     range: `${min} to ${max}`,
-    shown: String(rest.default),
+    shown: String(fallback),
     secret: false,
   });
 }
 
-export function cores({ section, text, min, max, ...rest }: About & Range & { readonly default: number }) {
-  return kind((found) => within({ min, max }, readNumber(found)), rest.default, {
-    section,
-    text,
+export function cores(about: About & Range & { readonly default: number }) {
+  const { min, max, default: fallback } = about;
+  return kind(about, (found) => within({ min, max }, readNumber(found)), fallback, {
     unit: 'cores',
     allowed: `a number from ${min} to ${max}`,
     range: `${min} to ${max}`,
-    shown: String(rest.default),
+    shown: String(fallback),
     secret: false,
   });
 }
 
 /** How long something is kept. Fails safe: below 0 is 0, above is the longest; what is no number is left to the loader. */
-export function days({ section, text, max, ...rest }: About & { readonly max: number; readonly default: number }) {
+export function days(about: About & { readonly max: number; readonly default: number }) {
+  const { max, default: fallback } = about;
   const read = (found: unknown): number | undefined => {
     const number = readNumber(found);
     return number === undefined ? undefined : Math.min(max, Math.max(0, number));
   };
-  return kind(read, rest.default, {
-    section,
-    text,
+  return kind(about, read, fallback, {
     unit: 'days',
     allowed: `a number of days from 0 (kept for ever) to ${max}`,
     range: `0 (for ever) to ${max} days`,
-    shown: String(rest.default),
+    shown: String(fallback),
     secret: false,
     failsSafe: true,
   });
 }
 
 /** After how long something is given up, milliseconds; 0 is never. Fails safe: below 0 is 0, above is the longest. */
-export function window({ section, text, max, ...rest }: About & { readonly max: number; readonly default: number }) {
+export function window(about: About & { readonly max: number; readonly default: number }) {
+  const { max, default: fallback } = about;
   const read = (found: unknown): number | undefined => {
     const number = isBelowZero(found) ? 0 : parseDuration(found);
     return number === undefined ? undefined : Math.min(max, number);
   };
-  return kind((found) => (isOff(found) ? 0 : read(found)), rest.default, {
-    section,
-    text,
+  return kind(about, (found) => (isOff(found) ? 0 : read(found)), fallback, {
     unit: 'milliseconds',
     allowed: `a duration (milliseconds, or text such as 90s, 12h, 7d) to ${formatDuration(max)}, or 0 (never)`,
     range: `0 (never) to ${formatDuration(max)}`,
-    shown: formatDuration(rest.default),
+    shown: formatDuration(fallback),
     secret: false,
     failsSafe: true,
   });
@@ -188,38 +182,32 @@ function isOff(found: unknown): boolean {
   return found === false || (typeof found === 'string' && /^(off|never)$/i.test(found.trim()));
 }
 
-export function choice<const T extends string>({
-  section,
-  text,
-  choices,
-  ...rest
-}: About & { readonly choices: readonly T[]; readonly default: T }) {
+export function choice<const T extends string>(about: About & { readonly choices: readonly T[]; readonly default: T }) {
+  const { choices, default: fallback } = about;
   return kind(
+    about,
     (found) => (typeof found === 'string' ? choices.find((known) => known === found.trim().toLowerCase()) : undefined),
-    rest.default,
+    fallback,
     {
-      section,
-      text,
       unit: 'choice',
       allowed: oneOf(choices),
       range: oneOf(choices),
-      shown: rest.default,
+      shown: fallback,
       secret: false,
     },
   );
 }
 
-export function yesNo({ section, text, ...rest }: About & { readonly default: boolean }) {
+export function yesNo(about: About & { readonly default: boolean }) {
+  const { default: fallback } = about;
   const read = (found: unknown): boolean | undefined => {
     if (typeof found === 'boolean') return found;
     const word = String(found).trim().toLowerCase();
     if (['yes', 'true', 'on', '1'].includes(word)) return true;
     return ['no', 'false', 'off', '0'].includes(word) ? false : undefined;
   };
-  const shown = rest.default ? 'yes' : 'no';
-  return kind(read, rest.default, {
-    section,
-    text,
+  const shown = fallback ? 'yes' : 'no';
+  return kind(about, read, fallback, {
     unit: 'yes or no',
     allowed: 'yes or no',
     range: 'yes or no',
@@ -238,36 +226,33 @@ function readWord(found: unknown, pattern: RegExp): string | undefined {
   return typeof found === 'string' && pattern.test(found.trim()) ? found.trim() : undefined;
 }
 
-export function word({ section, text, pattern, allowed, range, ...rest }: Word & { readonly default: string }) {
-  return kind((found) => readWord(found, pattern), rest.default, {
-    section,
-    text,
+export function word(about: Word & { readonly default: string }) {
+  const { pattern, allowed, range, default: fallback } = about;
+  return kind(about, (found) => readWord(found, pattern), fallback, {
     unit: 'text',
     allowed,
     range,
-    shown: rest.default,
+    shown: fallback,
     secret: false,
   });
 }
 
 /** A time zone by its name. */
-export function zone({ section, text, ...rest }: About & { readonly default: string }) {
-  return kind((found) => (typeof found === 'string' && isZone(found) ? found : undefined), rest.default, {
-    section,
-    text,
+export function zone(about: About & { readonly default: string }) {
+  const { default: fallback } = about;
+  return kind(about, (found) => (typeof found === 'string' && isZone(found) ? found : undefined), fallback, {
     unit: 'text',
     allowed: 'the name of a time zone, such as Europe/Berlin',
     range: 'a time zone',
-    shown: rest.default,
+    shown: fallback,
     secret: false,
   });
 }
 
 /** A word that may be left out; `shown` says what happens then. */
-export function optionalWord({ section, text, pattern, allowed, range, shown }: Word & { readonly shown: string }) {
-  return kind<string | null>((found) => (found === null ? null : readWord(found, pattern)), null, {
-    section,
-    text,
+export function optionalWord(about: Word & { readonly shown: string }) {
+  const { pattern, allowed, range, shown } = about;
+  return kind<string | null>(about, (found) => (found === null ? null : readWord(found, pattern)), null, {
     unit: 'text',
     allowed,
     range,

@@ -16,7 +16,7 @@ export function splitCommand(line: string): readonly string[] | undefined {
 }
 
 /** A program and its arguments: a YAML list, a JSON array, or a line that is split as a shell would. */
-export function command({ section, text }: About) {
+export function command(about: About) {
   const words = z.array(z.string()).min(1);
   const readText = (line: string): readonly string[] | undefined => {
     if (!line.trimStart().startsWith('[')) return splitCommand(line);
@@ -31,9 +31,7 @@ export function command({ section, text }: About) {
     const list = typeof found === 'string' ? readText(found) : words.safeParse(found).data;
     return list?.[0] === '' ? undefined : list;
   };
-  return kind(read, null, {
-    section,
-    text,
+  return kind(about, read, null, {
     unit: 'list of texts',
     allowed: 'a list of texts, the program first, or one line without shell operators',
     range: 'a list of texts, or one line',
@@ -43,7 +41,7 @@ export function command({ section, text }: About) {
 }
 
 /** Variables a container is given: `NAME` comes from the daemon's environment, `NAME=value` and `NAME: value` are fixed. */
-export function environment({ section, text }: About) {
+export function environment(about: About) {
   const add = (list: Record<string, string | null>, name: string, value: string | null): boolean => {
     if (!VARIABLE.test(name) || name.startsWith('NIGHTPORTER_') || value?.includes('\0') === true) return false;
     list[name] = value;
@@ -67,11 +65,10 @@ export function environment({ section, text }: About) {
     return Object.entries(items ?? {}).every((pair) => readPair(list, pair)) ? list : undefined;
   };
   return kind(
+    about,
     read,
     {},
     {
-      section,
-      text,
       unit: 'list of variables',
       allowed: 'a list of NAME (from the daemon) or NAME=value, or a mapping, none of them NIGHTPORTER_...',
       range: '`NAME`, `NAME=value`',

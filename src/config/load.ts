@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import type { GroupSettingName, GroupSettings, SettingName, SettingSource, Settings } from '../config.js';
+import type {
+  GroupSettingName,
+  GroupSettings,
+  SettingName,
+  SettingSource,
+  SettingValues,
+  Settings,
+} from '../config.js';
 import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
 import { NightporterError } from '../protocol/errors.js';
 import { RUNNER_ENV } from '../protocol/workspace.js';
@@ -27,6 +34,8 @@ export interface SettingsSources {
   readonly dataDir: string;
   /** `--config`: read instead, and must exist. */
   readonly configPath: string | undefined;
+  /** There was a file before: that it is gone is a problem. */
+  readonly fileExpected?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By the names of settings. */
   readonly flags: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -54,14 +63,14 @@ export function loadSettings(sources: SettingsSources): Settings {
   const problems: string[] = [];
   const warnings: string[] = [];
   const file = readConfigFile(sources, problems);
-  const layers = [file.settings, fromEnvironment(sources.env, problems), fromFlags(sources.flags, problems)];
+  const layers = [file.layers.settings, fromEnvironment(sources.env, problems), fromFlags(sources.flags, problems)];
   const read = (given: Layer): Values => readValues(given, problems, warnings);
 
   const values: Values = new Map(layers.flatMap((layer) => [...read(layer)]));
   const everywhere = settingsOf(values);
   const groups = new Map<string, GroupSettings>();
   const scopes = [{ name: '', values, settings: everywhere }];
-  for (const [name, given] of file.groups) {
+  for (const [name, given] of file.layers.groups) {
     const own = new Map([...values, ...read(given)]);
     const settings = settingsOf(own);
     const withShared = { ...settings, environment: { ...everywhere.environment, ...settings.environment } };
@@ -73,7 +82,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     problems.push(...checkCombinations(settings, name, broken));
   }
   if (problems.length > 0) throw new WrongSettings(problems, warnings);
-  return { ...everywhere, groups, warnings, sources: sourcesOf(layers, file.groups) };
+  return { ...everywhere, groups, warnings, file: file.path, sources: sourcesOf(layers, file.layers.groups) };
 }
 
 type Values = ReadonlyMap<SettingName, { readonly valid: boolean; readonly value: unknown }>;
@@ -83,8 +92,14 @@ function describe(problems: readonly string[]): string {
   return `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} with the settings:\n${lines.join('\n')}`;
 }
 
-function readConfigFile(sources: SettingsSources, problems: string[]): FileLayers {
-  const none: FileLayers = { settings: new Map(), groups: new Map() };
+interface ConfigFile {
+  readonly layers: FileLayers;
+  /** null: there is none, or it cannot be read. */
+  readonly path: string | null;
+}
+
+function readConfigFile(sources: SettingsSources, problems: string[]): ConfigFile {
+  const none: ConfigFile = { layers: { settings: new Map(), groups: new Map() }, path: null };
   const path = sources.configPath ?? join(sources.dataDir, CONFIG_FILE);
   let text: string | undefined;
   try {
@@ -94,8 +109,11 @@ function readConfigFile(sources: SettingsSources, problems: string[]): FileLayer
     problems.push(`${path}: cannot be read (${code}); check who owns it and its mode`);
     return none;
   }
-  if (text !== undefined) return readLayers(path, text, problems);
+  if (text !== undefined) return { layers: readLayers(path, text, problems), path };
   if (sources.configPath !== undefined) problems.push(`${path}: there is no such file (--config)`);
+  else if (sources.fileExpected === true) {
+    problems.push(`${path}: there is no such file any more; put it back, or an empty one for the defaults`);
+  }
   return none;
 }
 
@@ -160,11 +178,11 @@ function shorten(value: unknown): string {
 }
 
 /** Every setting by its field's name; what is not given, or wrong, is at its default. */
-function settingsOf(values: Values): Omit<Settings, 'groups' | 'sources' | 'warnings'> {
+function settingsOf(values: Values): SettingValues {
   const given = Object.fromEntries([...values].map(([name, { value }]) => [name, value]));
   const parsed = { ...HOST_SETTINGS.parse(given), ...GROUP_SETTINGS.parse(given) };
   const fields = Object.entries(parsed).map(([name, value]) => [fieldOf(name as SettingName), value]);
-  return Object.fromEntries(fields) as Omit<Settings, 'groups' | 'sources' | 'warnings'>;
+  return Object.fromEntries(fields) as SettingValues;
 }
 
 function sourcesOf(

@@ -14,6 +14,7 @@ export const messageSizes = (section: string) => ({
   ATTACHMENT_MAX_BYTES: bytes({
     section,
     text: 'Largest attachment of a message that is accepted, and of an answer that is handed out.',
+    restart: true,
     min: 0,
     max: 1024 * 1024 * MIB,
     default: 64 * MIB,
@@ -21,6 +22,7 @@ export const messageSizes = (section: string) => ({
   ATTACHMENTS_MAX: count({
     section,
     text: 'Most attachments of one message or answer.',
+    restart: true,
     min: 0,
     max: 1000,
     default: 20,

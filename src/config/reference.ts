@@ -1,4 +1,4 @@
-import type { GroupSettings, SettingName, SettingSource, Settings } from '../config.js';
+import type { GroupSettings, SettingName, SettingSource, SettingValues, Settings } from '../config.js';
 import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf } from '../config.js';
 import type { SettingFacts } from './kinds.js';
 import { FACTS } from './kinds.js';
@@ -44,9 +44,7 @@ function rowOf(
   source: SettingSource | undefined,
 ): SettingRow {
   const facts = factsOf(name);
-  const found = Object.entries(from).find(([field]) => field === fieldOf(name))?.[1] as unknown;
-  const value = facts.secret ? mask(found) : found;
-  const shown = show(value, facts);
+  const { value, shown } = describeValue(name, valueOf(name, from));
   const origin = source ?? { from: 'default' as const, place: 'default' };
   return {
     name: fullName,
@@ -57,6 +55,18 @@ function rowOf(
     source: origin.place,
     secret: facts.secret,
   };
+}
+
+/** What it is, unmasked. */
+export function valueOf(name: SettingName, from: Partial<SettingValues>): unknown {
+  return from[fieldOf(name)];
+}
+
+/** A value of the setting as it may be printed: masked where it may hold secrets, and in words. */
+export function describeValue(name: SettingName, found: unknown): Pick<SettingRow, 'value' | 'shown'> {
+  const facts = factsOf(name);
+  const value = facts.secret ? mask(found) : found;
+  return { value, shown: show(value, facts) };
 }
 
 /** Of a command its program, of variables their names: the rest may be secret. */
@@ -74,7 +84,7 @@ function show(value: unknown, facts: SettingFacts): string {
   return facts.unit === 'bytes' ? formatBytes(value) : String(value);
 }
 
-function factsOf(name: SettingName): SettingFacts {
+export function factsOf(name: SettingName): SettingFacts {
   const facts = FACTS.get(SCHEMAS[name]);
   if (facts === undefined) throw new Error(`${name} has no description`);
   return facts;
@@ -99,8 +109,11 @@ function settingTables(): string {
 
 function settingTable(names: readonly SettingName[]): string {
   const rows = names.map((name) => {
-    const { text, range, shown } = factsOf(name);
-    return `| \`${name}\` | ${shown} | ${range} | ${PER_GROUP.has(name) ? 'yes' : ''} | ${text} |`;
+    const { text, range, shown, restart } = factsOf(name);
+    const [perGroup, inEffect] = [PER_GROUP.has(name) ? 'yes' : '', restart === true ? 'restart' : 'reload'];
+    return `| \`${name}\` | ${shown} | ${range} | ${perGroup} | ${inEffect} | ${text} |`;
   });
-  return ['| Setting | Default | Range | Per group | |', '|---|---|---|---|---|', ...rows].join('\n');
+  return ['| Setting | Default | Range | Per group | In effect after | |', '|---|---|---|---|---|---|', ...rows].join(
+    '\n',
+  );
 }
