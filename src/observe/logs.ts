@@ -20,21 +20,24 @@ export interface LogPlace {
 
 /**
  * The daemon's log: JSON lines on stderr, one child per component. Never contents, environment or secrets. Bounded:
- * repeats are left out and counted (`repeated`), those of debug and trace aside, which are only for a while.
+ * repeats are left out and counted (`repeated`), those of debug and trace aside, which are only for a while. A level that
+ * may change is a function, asked at every line: children of pino keep the level that they were made with.
  */
-export function createLog(level: LogLevel, place: LogPlace = {}): Logger {
+export function createLog(level: LogLevel | (() => LogLevel), place: LogPlace = {}): Logger {
   // Synchronous: what a crashing daemon said last must not be lost.
   const { sink = destination({ fd: 2, sync: true }), monotonic = () => performance.now() } = place;
+  const leastNow = typeof level === 'function' ? () => severityOf(level()) : () => 0;
   const repeats = new Repeats();
   let isTelling = false;
   const log = pino(
     {
-      level,
+      level: typeof level === 'function' ? 'trace' : level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
         logMethod(args, method, severity) {
+          if (severity < leastNow()) return;
           if (severity < INFO || isTelling) {
             method.apply(this, args);
             return;
@@ -61,6 +64,10 @@ export function createLog(level: LogLevel, place: LogPlace = {}): Logger {
     }, TELL_EVERY_MS).unref();
   }
   return log;
+}
+
+function severityOf(level: LogLevel): number {
+  return pino.levels.values[level] ?? Number.POSITIVE_INFINITY;
 }
 
 type LogArguments = Parameters<LogFn>;

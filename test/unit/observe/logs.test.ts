@@ -3,7 +3,7 @@ import { createLog } from '../../../src/observe/logs.js';
 import type { LogLevel } from '../../../src/observe/logs.js';
 import { rawControls, STEERING } from '../../support/control-characters.js';
 
-function openLog(level: LogLevel = 'info') {
+function openLog(level: LogLevel | (() => LogLevel) = 'info') {
   const lines: Record<string, unknown>[] = [];
   const clock = { nowMs: 0 };
   const sink = { write: (text: string) => lines.push(JSON.parse(text) as Record<string, unknown>) };
@@ -56,5 +56,21 @@ describe('the log', () => {
       ['fine', undefined],
       ['odd', 2],
     ]);
+  });
+
+  it('L24: takes a level that may change from the next line on, in children that were made before', () => {
+    let level: LogLevel = 'info';
+    const { lines, log } = openLog(() => level);
+    const child = log.child({ component: 'rounds' });
+    child.debug('1');
+    level = 'debug';
+    child.debug('2');
+    child.trace('3');
+    level = 'error';
+    child.warn('4');
+    log.error('5');
+    level = 'silent';
+    log.fatal('6');
+    expect(lines.map(({ msg }) => msg)).toEqual(['2', '5']);
   });
 });
