@@ -9,6 +9,8 @@ export interface Job {
   start(): void;
   /** Lets what is under way finish, begins nothing more. Idempotent. */
   stop(): Promise<void>;
+  /** `everyMs` may be another one now: the pause that runs is measured anew. */
+  settingsChanged(): void;
   /** Does it now, after what is under way. */
   tick(pass: PassOptions): Promise<GcReport>;
   counts(): JobCounts;
@@ -52,6 +54,8 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
   const counts = { passes: 0, failures: 0, actions: 0 };
   let isStopped = false;
   let cancel = (): void => undefined;
+  /** Monotonic end of the pass that the running pause follows; null: there is no such pause. */
+  let pausedSinceMs: number | null = null;
   let last: Promise<unknown> = Promise.resolve();
 
   const run = async ({ dryRun, unattended = false }: PassOptions): Promise<GcReport> => {
@@ -85,12 +89,14 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
   const arm = (delayMs: number): void => {
     if (isStopped) return;
     cancel = clock.after(delayMs, () => {
+      pausedSinceMs = null;
       tick({ dryRun: false, unattended: true })
         .catch((err: unknown) => {
           counts.failures += 1;
           log.error({ err, job: name }, 'upkeep failed; it is tried again');
         })
         .finally(() => {
+          pausedSinceMs = clock.monotonic();
           arm(everyMs());
         });
     });
@@ -100,6 +106,11 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
     name,
     start: () => {
       arm(firstAfterMs);
+    },
+    settingsChanged: () => {
+      if (pausedSinceMs === null) return;
+      cancel();
+      arm(Math.max(0, pausedSinceMs + everyMs() - clock.monotonic()));
     },
     stop: async () => {
       isStopped = true;

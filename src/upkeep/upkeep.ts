@@ -39,6 +39,11 @@ export class PorterUpkeep implements Upkeep {
     for (const job of this.#jobs) job.start();
   }
 
+  /** Other settings are in effect. */
+  settingsChanged(): void {
+    for (const job of this.#jobs) job.settingsChanged();
+  }
+
   /** Lets what is under way finish the session that it is at. Idempotent. */
   async stop(): Promise<void> {
     await Promise.all([...this.#jobs, this.#archive].map((job) => job.stop()));
