@@ -87,6 +87,7 @@ function daemonApi(socketPath: string): DeskApi {
     gc: (options) => post('/v1/gc', options),
     route: (event) => post('/v1/events', event),
     drain: () => post('/v1/drain', {}),
+    reloadSettings: () => post('/v1/config/reload', {}),
   };
 }
 

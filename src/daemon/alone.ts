@@ -3,14 +3,17 @@ import { WrongSettings } from '../config/load.js';
 import { describeSettings } from '../config/reference.js';
 import { acquireHostLock } from '../store/host-lock.js';
 import { openRegistry } from '../store/registry/open-registry.js';
-import { assemble, decideRuntime, logFor, openDeskOn, openFiles, openRuntime, settingsOf } from './assembly.js';
-import type { Assembled } from './assembly.js';
+import { assemble, decideRuntime, logFor, openDeskOn, openFiles, openRuntime } from './assembly.js';
+import type { Assembled, Controls } from './assembly.js';
+import { settingsOf } from './read-settings.js';
+
+const NO_DAEMON: Controls = { requestStop: () => undefined, reloadSettings: null };
 
 /** The desk of a data dir without a daemon: reading opens nothing for writing, writing holds the lock. */
 export async function openDesk(mode: 'read' | 'write', options: HostOptions): ReturnType<Host['openDesk']> {
   const { dataDir } = options;
   const settings = settingsOf({ ...options, runtime: undefined });
-  const log = logFor(settings, 'command');
+  const log = logFor(() => settings, 'command');
   const lock = mode === 'write' ? acquireHostLock(dataDir) : undefined;
   if (lock?.kind === 'taken') return { kind: 'locked', holder: lock.by ?? 'another process' };
   const closers: (() => void | Promise<void>)[] = [() => lock?.release()];
@@ -28,12 +31,11 @@ export async function openDesk(mode: 'read' | 'write', options: HostOptions): Re
     closers.push(() => files.close());
     const runtime = kind === undefined ? null : await openRuntime(kind, dataDir, settings, registry, log);
     closers.push(() => runtime?.close());
-    const requestStop = (): void => undefined;
-    const desk = openDeskOn(dataDir, settings, registry, files, log, {
+    const desk = openDeskOn(dataDir, () => settings, registry, files, log, {
       rounds: null,
       upkeep: null,
       runtime,
-      requestStop,
+      ...NO_DAEMON,
     });
     return { kind: 'open', desk, close };
   } catch (error) {
@@ -62,12 +64,12 @@ async function underLock<T>(options: StartOptions, work: (assembled: Assembled) 
   const settings = settingsOf(options);
   const lock = acquireHostLock(options.dataDir);
   if (lock.kind === 'taken') return { kind: 'locked', holder: lock.by ?? 'another process' };
-  const log = logFor(settings, 'command');
+  const log = logFor(() => settings, 'command');
   try {
     const registry = openRegistry({ dataDir: options.dataDir, mode: 'write' });
     try {
       const kind = decideRuntime(settings, registry, log, { record: false });
-      const assembled = await assemble(kind, options.dataDir, settings, registry, log, () => undefined);
+      const assembled = await assemble(kind, options.dataDir, () => settings, registry, log, NO_DAEMON);
       try {
         return await work(assembled);
       } finally {

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { policyFor } from '../config/policy.js';
 import type { Settings } from '../config.js';
-import { loadSettings } from '../config/load.js';
 import type { Desk } from '../desk/desk.js';
 import { createLog } from '../observe/logs.js';
 import type { Logger } from '../observe/logs.js';
@@ -24,6 +23,7 @@ import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
 import { StagingFolder } from '../store/staging.js';
 import { systemClock, systemRandom } from '../system.js';
+import { deskSettings } from './desk-settings.js';
 import { roundsSettings } from './rounds-settings.js';
 import { specSource } from './spec-source.js';
 
@@ -38,23 +38,6 @@ const RUNTIME_CLOSE_MS = 5_000;
 const turns = new LoopTurns();
 export const RUNNER_ENTRY = `${COMPILED}container/agent-runner/src/main.js`;
 export const SHIM_ENTRY = `${COMPILED}src/runtime/process/shim.js`;
-
-export interface Places {
-  readonly dataDir: string;
-  readonly configFile: string | undefined;
-  /** `--runtime`, where it was given. */
-  readonly runtime: 'auto' | RuntimeKind | undefined;
-}
-
-export function settingsOf(places: Places): Settings {
-  return loadSettings({
-    dataDir: places.dataDir,
-    configPath: places.configFile,
-    env: process.env,
-    flags: { RUNTIME: places.runtime },
-    readFile,
-  });
-}
 
 /** Decided once per data dir and recorded; an explicit choice replaces it only where `record` says so. */
 export function decideRuntime(
@@ -134,6 +117,9 @@ async function atMost(limitMs: number, work: Promise<void>): Promise<void> {
   await Promise.race([work, late]).finally(cancel);
 }
 
+/** What the desk may ask of the daemon itself. */
+export type Controls = Pick<Desk, 'requestStop' | 'reloadSettings'>;
+
 export interface Assembled {
   readonly rounds: PorterRounds;
   readonly upkeep: PorterUpkeep;
@@ -146,14 +132,14 @@ export interface Assembled {
 export async function assemble(
   kind: RuntimeKind,
   dataDir: string,
-  settings: Settings,
+  settings: () => Settings,
   registry: Registry,
   log: Logger,
-  requestStop: () => void,
+  controls: Controls,
 ): Promise<Assembled> {
-  const runtime = await openRuntime(kind, dataDir, settings, registry, log);
+  const runtime = await openRuntime(kind, dataDir, settings(), registry, log);
   const runnerVersion = kind === 'docker' ? await runnerImage() : packageVersion();
-  const files = openFiles(dataDir, settings, kind, log);
+  const files = openFiles(dataDir, settings(), kind, log);
   const rounds = new PorterRounds({
     registry,
     files,
@@ -161,9 +147,9 @@ export async function assemble(
     clock: systemClock,
     log: log.child({ component: 'rounds' }),
     notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
-    settings: roundsSettings(settings),
+    settings: () => roundsSettings(settings()),
     specs: specSource({ dataDir, settings, registry, runtime: kind, runnerVersion, environment: process.env }),
-    policy: (record) => policyFor(settings, record.group, record.provider),
+    policy: (record) => policyFor(settings(), record.group, record.provider),
   });
   const upkeep = new PorterUpkeep({
     registry,
@@ -172,11 +158,11 @@ export async function assemble(
     clock: systemClock,
     log: log.child({ component: 'upkeep' }),
     notices: createNotices(registry, systemClock, log.child({ component: 'notices' })),
-    settings: () => upkeepSettings(settings),
-    retention: ({ group }) => retentionOf(settings, group),
+    settings: () => upkeepSettings(settings()),
+    retention: ({ group }) => retentionOf(settings(), group),
     folderOf: (session) => `${dataDir}/sessions/${session}`,
   });
-  const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds, upkeep, runtime, requestStop });
+  const desk = openDeskOn(dataDir, settings, registry, files, log, { rounds, upkeep, runtime, ...controls });
   return {
     rounds,
     upkeep,
@@ -194,11 +180,11 @@ export async function assemble(
 
 export function openDeskOn(
   dataDir: string,
-  settings: Settings,
+  settings: () => Settings,
   registry: Registry,
   files: SessionFiles,
   log: Logger,
-  live: Pick<Desk, 'rounds' | 'upkeep' | 'runtime' | 'requestStop'>,
+  live: Pick<Desk, 'rounds' | 'upkeep' | 'runtime' | keyof Controls>,
 ): Desk {
   return {
     registry,
@@ -206,32 +192,21 @@ export function openDeskOn(
     clock: systemClock,
     random: systemRandom,
     staging: new StagingFolder(dataDir),
-    settings: {
-      dataDir,
-      messageMaxBytes: settings.messageMaxBytes,
-      attachmentMaxBytes: settings.attachmentMaxBytes,
-      attachmentsMax: settings.attachmentsMax,
-      timezone: settings.timezone,
-    },
+    settings: () => deskSettings(dataDir, settings()),
     log: log.child({ component: 'desk' }),
     ...live,
   };
 }
 
-/** The daemon logs as it is set; commands only what is wrong. */
-export function logFor(settings: Settings, who: 'daemon' | 'command'): Logger {
-  const log = createLog(who === 'daemon' ? settings.logLevel : 'error');
-  for (const warning of settings.warnings) log.warn({ warning }, 'settings');
+/** The daemon logs as it is set just now; commands only what is wrong. */
+export function logFor(settings: () => Settings, who: 'daemon' | 'command'): Logger {
+  const log = createLog(who === 'daemon' ? () => settings().logLevel : 'error');
+  tellWarnings(settings(), log);
   return log;
 }
 
-function readFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+export function tellWarnings({ warnings }: Settings, log: Logger): void {
+  for (const warning of warnings) log.warn({ warning }, 'settings');
 }
 
 function findRoot(): string {

@@ -29,9 +29,9 @@ import {
   packageVersion,
   requireEngineAddress,
   RUNNER_ENTRY,
-  settingsOf,
   SHIM_ENTRY,
 } from './assembly.js';
+import { settingsOf } from './read-settings.js';
 import { specSource } from './spec-source.js';
 
 /** A person waits: an engine that needs longer for a call is in trouble. */
@@ -135,7 +135,7 @@ function openProbe(kind: RuntimeKind, install: InstallId, folder: string, settin
   const files = openFiles(folder, settings, kind, log);
   const source = specSource({
     dataDir: folder,
-    settings,
+    settings: () => settings,
     registry: { install },
     runtime: kind,
     runnerVersion: packageVersion(),

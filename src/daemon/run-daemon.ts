@@ -1,36 +1,48 @@
 import type { StartOptions } from '../cli/host.js';
+import type { Reload } from '../config/reload.js';
 import type { Settings } from '../config.js';
 import { cleanStaging } from '../desk/stage-attachment.js';
 import { serveHttp } from '../http/server.js';
 import type { Logger } from '../observe/logs.js';
 import { openRegistry } from '../store/registry/open-registry.js';
 import { systemClock } from '../system.js';
-import { assemble, decideRuntime, logFor, packageVersion, settingsOf } from './assembly.js';
+import { assemble, decideRuntime, logFor, packageVersion } from './assembly.js';
 import type { Assembled } from './assembly.js';
+import { LiveSettings } from './live-settings.js';
+import { settingsAgain, settingsOf } from './read-settings.js';
+import { reloadAndTell, reloadOnHangup } from './reload.js';
 
 /** How long the first round may take before the desk is opened without it. */
 const SERVE_AFTER_MS = 3_000;
 
 /** Under the host lock, in the foreground, until TERM or INT, or until it was drained. Resolves with the exit code. */
 export async function runDaemon(options: StartOptions): Promise<number> {
-  const settings = settingsOf(options);
-  const log = logFor(settings, 'daemon');
+  const live = new LiveSettings(settingsOf(options), (before) => settingsAgain(options, before));
+  const log = logFor(live.current, 'daemon');
   const stopping = stopSignal(log);
+  const hangup = reloadOnHangup(live, log);
   try {
-    return await runUnderLock(options.dataDir, settings, log, stopping);
+    return await runUnderLock(options.dataDir, live, log, stopping);
   } finally {
+    hangup.dispose();
     stopping.dispose();
   }
 }
 
-async function runUnderLock(dataDir: string, settings: Settings, log: Logger, stopping: StopSignal): Promise<number> {
+async function runUnderLock(dataDir: string, live: LiveSettings, log: Logger, stopping: StopSignal): Promise<number> {
   const registry = openRegistry({ dataDir, mode: 'write' });
   try {
-    const kind = decideRuntime(settings, registry, log, { record: true });
+    const kind = decideRuntime(live.current(), registry, log, { record: true });
     log.info({ version: packageVersion(), pid: process.pid, dataDir, runtime: kind }, 'starting');
-    const assembled = await assemble(kind, dataDir, settings, registry, log, stopping.request);
+    const reloadSettings = (): Reload => reloadAndTell(live, log);
+    const controls = { requestStop: stopping.request, reloadSettings };
+    const assembled = await assemble(kind, dataDir, live.current, registry, log, controls);
+    live.onChange(() => {
+      assembled.rounds.settingsChanged();
+      assembled.upkeep.settingsChanged();
+    });
     try {
-      await serve(assembled, settings, log, stopping);
+      await serve(assembled, live.current, log, stopping);
     } finally {
       await assembled.close();
     }
@@ -47,7 +59,7 @@ async function runUnderLock(dataDir: string, settings: Settings, log: Logger, st
  */
 async function serve(
   { desk, rounds, upkeep }: Assembled,
-  settings: Settings,
+  settings: () => Settings,
   log: Logger,
   stopping: StopSignal,
 ): Promise<void> {
@@ -60,7 +72,7 @@ async function serve(
   log.info({ socket: server.socketPath }, 'ready');
   try {
     await stopping.requested;
-    if (settings.stopMode === 'drain') await rounds.drain();
+    if (settings().stopMode === 'drain') await rounds.drain();
   } finally {
     await server.close();
   }

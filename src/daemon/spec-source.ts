@@ -10,7 +10,8 @@ const PROCESS_BASICS = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 
 export interface SpecSourceOptions {
   readonly dataDir: string;
-  readonly settings: Settings;
+  /** Those in effect. */
+  readonly settings: () => Settings;
   readonly registry: Pick<Registry, 'install'>;
   readonly runtime: 'docker' | 'process';
   readonly runnerVersion: string;
@@ -25,7 +26,7 @@ export function specSource(options: SpecSourceOptions): SpecSource {
     install: registry.install,
     runnerVersion: `${runtime}:${runnerVersion}`,
     template(record): ContainerTemplate {
-      const group = groupSettings(settings, record.group);
+      const group = groupSettings(settings(), record.group);
       return {
         provider: record.provider ?? group.provider,
         command: record.command ?? group.command,

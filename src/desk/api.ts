@@ -10,6 +10,7 @@ import type {
   LogsView,
   ChangedView,
   PurgedView,
+  ReloadView,
   RepliesPage,
   RoutedView,
   RetriedView,
@@ -56,6 +57,8 @@ export interface DeskApi {
   /** Something happened where a channel is listened to; only a message makes a session, or goes into one. */
   route(event: ChannelEvent): Promise<RoutedView>;
   drain(): Promise<DrainView>;
+  /** Reads the daemon's settings again. Wrong ones are `usage`, with every problem, and change nothing. */
+  reloadSettings(): Promise<ReloadView>;
 }
 
 /** What a channel adapter saw. */

@@ -10,6 +10,7 @@ import { purgeDead } from './purge-dead.js';
 import { readAttachment } from './read-attachment.js';
 import { readLogs } from './read-logs.js';
 import { readReplies } from './read-replies.js';
+import { reloadSettings } from './reload-settings.js';
 import { retryDead } from './retry-dead.js';
 import { changeSchedule } from './schedule/change-schedule.js';
 import { listSchedules, showSchedule } from './schedule/list-schedules.js';
@@ -47,6 +48,7 @@ export function deskApi(desk: Desk): DeskApi {
     gc: (options) => gc(desk, options),
     route: (event) => soon(() => routeEvent(desk, event)),
     drain: () => drain(desk),
+    reloadSettings: () => soon(() => reloadSettings(desk)),
   };
 }
 

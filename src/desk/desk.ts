@@ -1,3 +1,4 @@
+import type { Reload } from '../config/reload.js';
 import type { Logger } from '../observe/logs.js';
 import type { Clock } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
@@ -21,10 +22,13 @@ export interface Desk {
   readonly runtime: RuntimeQuestions | null;
   readonly clock: Clock;
   readonly random: Random;
-  readonly settings: DeskSettings;
+  /** Those in effect; asked anew whenever one is needed. */
+  settings(): DeskSettings;
   readonly log: Logger;
   /** Ends the daemon in an orderly way once answers under way are sent; nothing where none runs. */
   requestStop(): void;
+  /** Reads the settings again and puts them into effect, or leaves all as it was; null: no daemon runs. */
+  readonly reloadSettings: (() => Reload) | null;
 }
 
 export type RuntimeQuestions = Pick<Runtime, 'kind' | 'list' | 'logs'>;

@@ -67,7 +67,7 @@ async function readBatch(
     chars = 0;
     await new Promise(setImmediate);
   };
-  for await (const line of readLines(bounded(bytes), desk.settings.messageMaxBytes + LINE_SLACK_BYTES)) {
+  for await (const line of readLines(bounded(bytes), desk.settings().messageMaxBytes + LINE_SLACK_BYTES)) {
     lines += 1;
     if (lines > BATCH_MAX_LINES) continue;
     try {
@@ -125,7 +125,7 @@ class Refusals {
 
 function readLine(desk: Desk, line: Line, session: string | undefined): AcceptedMessage | undefined {
   if (line.bytes === undefined) {
-    const limit = desk.settings.messageMaxBytes;
+    const limit = desk.settings().messageMaxBytes;
     throw new NightporterError('usage', `longer than a message may be (MESSAGE_MAX_BYTES ${limit})`);
   }
   const text = decodeUtf8(line.bytes).trim();

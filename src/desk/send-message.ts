@@ -85,7 +85,7 @@ function seriesOf(desk: Desk, input: SendInput, id: string, afterMs: number): Pa
   }
   const recurrence = requireCron(cron);
   const timezone = tz === undefined ? null : requireZone(tz);
-  const firstMs = requireNext(recurrence, timezone ?? desk.settings.timezone, afterMs - 1);
+  const firstMs = requireNext(recurrence, timezone ?? desk.settings().timezone, afterMs - 1);
   return {
     recurrence,
     seriesId: id,
@@ -100,7 +100,7 @@ function seriesOf(desk: Desk, input: SendInput, id: string, afterMs: number): Pa
 export function requireContent(desk: Desk, value: { readonly text: string }): string {
   const content = JSON.stringify(value);
   const bytes = Buffer.byteLength(content);
-  const limit = desk.settings.messageMaxBytes;
+  const limit = desk.settings().messageMaxBytes;
   if (bytes <= limit) return content;
   throw new NightporterError(
     'usage',

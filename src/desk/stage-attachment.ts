@@ -11,7 +11,7 @@ import { quoted } from './input-texts.js';
 export async function stageAttachment(desk: Desk, name: string, bytes: AsyncIterable<Uint8Array>): Promise<StagedFile> {
   requireAttachmentName(name);
   await cleanStaging(desk);
-  return desk.staging.put(name, bytes, desk.settings.attachmentMaxBytes);
+  return desk.staging.put(name, bytes, desk.settings().attachmentMaxBytes);
 }
 
 /** Removes what nobody sent for an hour. What goes wrong is told and tried again the next time. */
@@ -29,7 +29,7 @@ export async function cleanStaging(desk: Desk): Promise<void> {
  * @throws NightporterError `usage`
  */
 export function requireAttachments(desk: Desk, files: readonly StagedFile[]): void {
-  const { attachmentsMax, attachmentMaxBytes } = desk.settings;
+  const { attachmentsMax, attachmentMaxBytes } = desk.settings();
   if (files.length > attachmentsMax) {
     throw new NightporterError(
       'usage',

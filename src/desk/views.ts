@@ -1,3 +1,5 @@
+import type { SettingChange } from '../config/diff.js';
+
 /** The JSON that people and scripts see (times are ISO 8601 with `Z`). Each is made in one place: see the verbs. */
 
 export interface StatusView {
@@ -334,6 +336,14 @@ export interface SweepActionView {
 export interface DrainView {
   readonly stopped: number;
   readonly interrupted: readonly string[];
+}
+
+export interface ReloadView {
+  readonly changed: readonly SettingChange[];
+  /** What was wrong but harmless. */
+  readonly warnings: readonly string[];
+  /** What was read; null: there is no config file. */
+  readonly file: string | null;
 }
 
 export interface DoctorView {

@@ -42,16 +42,16 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   };
   const session = (c: Context<Env>) => `${c.req.param('group') ?? ''}/${c.req.param('session') ?? ''}`;
 
-  app.get('/v1/ping', (c) => c.json({ pid: process.pid, dataDir: desk.settings.dataDir } satisfies PingBody));
+  app.get('/v1/ping', (c) => c.json({ pid: process.pid, dataDir: desk.settings().dataDir } satisfies PingBody));
   app.get('/v1/status', async (c) => c.json(await api.status()));
 
   app.post('/v1/messages', async (c) => {
-    const input = parseInput(SEND, await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES));
+    const input = parseInput(SEND, await body(c, desk.settings().messageMaxBytes + BODY_SLACK_BYTES));
     return c.json(await api.send(input));
   });
   app.put('/v1/staging', async (c) => {
     const name = c.req.query('name') ?? '';
-    requireSize(name, Number(c.req.header('content-length') ?? 0), desk.settings.attachmentMaxBytes);
+    requireSize(name, Number(c.req.header('content-length') ?? 0), desk.settings().attachmentMaxBytes);
     return c.json(await api.stage(name, upload(c)));
   });
   app.post('/v1/messages/batch', async (c) => c.json(await api.sendBatch(upload(c), c.req.query('session'))));
@@ -91,17 +91,18 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
     c.json(await api.showSchedule(session(c), c.req.query('series') ?? '')),
   );
   app.post('/v1/sessions/:group/:session/schedule', async (c) => {
-    const input = await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES);
+    const input = await body(c, desk.settings().messageMaxBytes + BODY_SLACK_BYTES);
     const { series, ...change } = parseInput(CHANGE_SCHEDULE, input);
     return c.json(await api.changeSchedule(session(c), series, change));
   });
   app.post('/v1/sweep', async (c) => c.json(await api.sweep(parseInput(SWEEP, await body(c)))));
   app.post('/v1/gc', async (c) => c.json(await api.gc(parseInput(GC, await body(c)))));
   app.post('/v1/events', async (c) => {
-    const input = parseInput(EVENT, await body(c, desk.settings.messageMaxBytes + BODY_SLACK_BYTES));
+    const input = parseInput(EVENT, await body(c, desk.settings().messageMaxBytes + BODY_SLACK_BYTES));
     return c.json(await api.route(input));
   });
   app.post('/v1/drain', async (c) => c.json(await api.drain()));
+  app.post('/v1/config/reload', async (c) => c.json(await api.reloadSettings()));
 
   app.notFound(() => {
     const error = new NightporterError('usage', 'the daemon does not know this request: is it of another version?');

@@ -26,7 +26,7 @@ export async function serveHttp({
   /** For XDG_RUNTIME_DIR. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }): Promise<HttpServer> {
-  const { dataDir } = desk.settings;
+  const { dataDir } = desk.settings();
   const socketPath = prepareSocket(dataDir, env);
   const app = routes(desk, deskApi(desk));
   const server = createAdaptorServer({

@@ -7,8 +7,8 @@ const POLL_MS = 100;
 
 /** Waits for running turns, stops what is without a claim (the plan does), at the end of the time everything. */
 export async function drainFleet(porter: Porter): Promise<DrainReport> {
-  const { clock, fleet, settings, log } = porter;
-  const deadlineMs = clock.monotonic() + settings.drainTimeoutMs;
+  const { clock, fleet, log } = porter;
+  const deadlineMs = clock.monotonic() + porter.settings().drainTimeoutMs;
   const atStart = fleet.occupied();
   log.info({ running: atStart }, 'draining');
   while (fleet.occupied() > 0 && clock.monotonic() < deadlineMs) {

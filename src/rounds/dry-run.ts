@@ -122,7 +122,7 @@ function wakes(porter: Porter, waiting: readonly Waiting[], containers: readonly
     running: running.flatMap(({ session }) => (session === undefined ? [] : [session])),
     occupied: running.length,
     idle: [],
-    limit: porter.settings.maxConcurrentContainers,
+    limit: porter.settings().maxConcurrentContainers,
   });
   const starts = new Set<SessionAddress>(decision.start);
   return waiting

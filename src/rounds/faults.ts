@@ -15,7 +15,7 @@ export interface FaultsOptions {
   readonly notices: Notices;
   readonly log: Logger;
   /** BUSY_RETRY_MAX_MS. */
-  readonly mostMs: number;
+  readonly mostMs: () => number;
   readonly alarm: (session: SessionAddress, delayMs: number) => void;
   readonly hint: (session: SessionAddress) => void;
 }
@@ -53,14 +53,14 @@ export class Faults {
         );
       }
     }
-    alarm(session, patienceMs(failures, mostMs));
+    alarm(session, patienceMs(failures, mostMs()));
   }
 
   /** It could not be done just now: once more at once, then with patience. */
   postponed(work: Work, session: SessionAddress): void {
     const failures = this.#count(`${work} ${session}`);
     if (failures === 1) this.#options.hint(session);
-    else this.#options.alarm(session, patienceMs(failures - 1, this.#options.mostMs));
+    else this.#options.alarm(session, patienceMs(failures - 1, this.#options.mostMs()));
   }
 
   /** It worked, or nobody wants it any more. */

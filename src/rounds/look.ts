@@ -244,7 +244,7 @@ function recordLook(
   dueMark: number | undefined,
 ): void {
   if (outcome?.kind === 'busy') {
-    porter.alarm(record.address, patienceMs(one.busyLooks, porter.settings.busyRetryMaxMs));
+    porter.alarm(record.address, patienceMs(one.busyLooks, porter.settings().busyRetryMaxMs));
   }
   if (outcome?.kind === 'corrupt') porter.alarm(record.address, 1_000);
   if (outcome?.kind !== 'ok') return;

@@ -20,7 +20,8 @@ export interface Porter {
   readonly clock: Clock;
   readonly notices: Notices;
   readonly log: Logger;
-  readonly settings: RoundsSettings;
+  /** Those in effect now. */
+  settings(): RoundsSettings;
   readonly specs: SpecSource;
   readonly fleet: Fleet;
   readonly operations: Operations;

@@ -77,7 +77,7 @@ function decide(
   containers: readonly Container[],
   before: Before,
 ): readonly ContainerAction<Container>[] {
-  const { fleet, registry, settings, specs } = porter;
+  const { fleet, registry, specs } = porter;
   const sessions = new Map<SessionAddress, KnownSession>();
   for (const { session } of containers) {
     const record = session === undefined ? undefined : registry.findSession(session);
@@ -87,7 +87,7 @@ function decide(
     sessions.set(record.address, { status, epoch, specHash: specHash(specs, record), inFlight });
   }
   const owned = new Set(fleet.running().map(({ container }) => container.id as string));
-  return planReconcile(containers, sessions, { install: specs.install, orphans: settings.orphans, owned });
+  return planReconcile(containers, sessions, { install: specs.install, orphans: porter.settings().orphans, owned });
 }
 
 function takeOver(porter: Porter, container: Container, engineRestarted: boolean): void {

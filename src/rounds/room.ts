@@ -48,7 +48,8 @@ export class Room {
     }
     if (this.#porter.gate.isDown) return;
     if (this.#porter.isDraining() || this.#porter.isStopping()) return;
-    const { fleet, clock, settings } = this.#porter;
+    const { fleet, clock } = this.#porter;
+    const limit = this.#porter.settings().maxConcurrentContainers;
     const monotonicMs = clock.monotonic();
     const running = fleet.running();
     const idle = running.flatMap(({ session, one }) => {
@@ -57,13 +58,13 @@ export class Room {
       return since !== null && isFree ? [{ session, idleForMs: monotonicMs - since }] : [];
     });
     const occupied = fleet.occupied();
-    if (occupied >= settings.maxConcurrentContainers && idle.length === 0) return;
+    if (occupied >= limit && idle.length === 0) return;
     const decision = planRoom({
       waiting: [...this.#waiting.values()],
       running: running.map(({ container }) => container.session).filter((session) => session !== undefined),
       occupied,
       idle,
-      limit: settings.maxConcurrentContainers,
+      limit,
     });
     for (const session of decision.start) this.#start(session);
     const leaving = [...fleet.entries()].filter(([, one]) => one.inFlight === 'stopping' || one.yieldWanted).length;

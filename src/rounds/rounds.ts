@@ -45,7 +45,8 @@ export interface RoundsOptions {
   readonly clock: Clock;
   readonly notices: Notices;
   readonly log: Logger;
-  readonly settings: RoundsSettings;
+  /** Those in effect; asked anew whenever one is needed. */
+  readonly settings: () => RoundsSettings;
   readonly specs: SpecSource;
   readonly policy: (record: SessionRecord) => Policy;
 }
@@ -96,7 +97,7 @@ export class PorterRounds implements Rounds, Supervision {
       gate,
       fleet: new Fleet(),
       operations: new Operations(log),
-      faults: new Faults({ notices, log, mostMs: options.settings.busyRetryMaxMs, hint, alarm }),
+      faults: new Faults({ notices, log, mostMs: () => options.settings().busyRetryMaxMs, hint, alarm }),
       hint,
       alarm,
       turn: () => turns.next(),
@@ -158,6 +159,14 @@ export class PorterRounds implements Rounds, Supervision {
     // A round that was under way may have passed what the caller just did.
     await this.#sweeping?.catch(() => undefined);
     return this.tick();
+  }
+
+  /** Other settings are in effect: a round under them now, the next one an interval from now. */
+  settingsChanged(): void {
+    // Before the first round there is nothing to do anew.
+    if (this.#isStopped || this.#cancelTick === null) return;
+    this.#schedule();
+    this.#sweepSoon(() => true);
   }
 
   /** Runs `work` while nobody looks at the session, with what the runtime has of it just now. */
@@ -265,7 +274,8 @@ export class PorterRounds implements Rounds, Supervision {
 
   #schedule(): void {
     if (this.#isStopped) return;
-    this.#cancelTick = this.#porter.clock.after(this.#porter.settings.sweepIntervalMs, () => {
+    this.#cancelTick?.();
+    this.#cancelTick = this.#porter.clock.after(this.#porter.settings().sweepIntervalMs, () => {
       this.tick()
         .catch(this.#tellFailed)
         .finally(() => {

@@ -24,6 +24,8 @@ export class Sweep {
   readonly #look: (session: SessionAddress, pass: Pass) => Promise<void>;
   #lastMonotonicMs: number | null = null;
   #lastWallMs: number | null = null;
+  /** SWEEP_INTERVAL_MS of the last round: the next may have been planned by it. */
+  #lastIntervalMs = 0;
   #driftAfter: SessionAddress | undefined;
   #stale: ReadonlySet<SessionAddress> = new Set();
 
@@ -51,7 +53,7 @@ export class Sweep {
     };
     await reconcile(this.#porter, record);
     const stale = await this.#countStale();
-    const waits = stalenessWaits({ ...stale, ...late }, { sweepIntervalMs: this.#porter.settings.sweepIntervalMs });
+    const waits = stalenessWaits({ ...stale, ...late }, { sweepIntervalMs: this.#porter.settings().sweepIntervalMs });
     this.#tellWaits(waits);
     const pass: Pass = { kind: 'round', stalenessWaits: waits, record, error: (session) => failed.add(session) };
     const sessions = await this.#candidates(options);
@@ -73,8 +75,11 @@ export class Sweep {
     const wallSinceMs = this.#lastWallMs === null ? 0 : wallMs - this.#lastWallMs;
     this.#lastMonotonicMs = monotonicMs;
     this.#lastWallMs = wallMs;
+    const { sweepIntervalMs } = this.#porter.settings();
+    const plannedMs = Math.max(sweepIntervalMs, this.#lastIntervalMs);
+    this.#lastIntervalMs = sweepIntervalMs;
     return {
-      roundLateMs: Math.max(0, sinceMs - this.#porter.settings.sweepIntervalMs),
+      roundLateMs: Math.max(0, sinceMs - plannedMs),
       wallJumpMs: wallSinceMs - sinceMs,
     };
   }
@@ -140,9 +145,10 @@ export class Sweep {
 
   /** A slice of the idle sessions in each round: their files should be as they were left. */
   async #drifted(): Promise<readonly SessionAddress[]> {
-    const { registry, files, settings } = this.#porter;
-    const slice = registry.slice(this.#driftAfter, settings.driftSlice);
-    this.#driftAfter = slice.length < settings.driftSlice ? undefined : slice.at(-1)?.session;
+    const { registry, files } = this.#porter;
+    const { driftSlice } = this.#porter.settings();
+    const slice = registry.slice(this.#driftAfter, driftSlice);
+    this.#driftAfter = slice.length < driftSlice ? undefined : slice.at(-1)?.session;
     if (slice.length === 0) return [];
     const signatures = await files.signatures(slice.map(({ session }) => session)).catch((err: unknown) => {
       this.#porter.log.error({ err }, 'signatures could not be read');

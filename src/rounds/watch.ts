@@ -16,7 +16,7 @@ export class Watch {
 
   start(): void {
     if (this.#stopped) return;
-    this.#cancel = this.#porter.clock.after(this.#porter.settings.watchIntervalMs, () => {
+    this.#cancel = this.#porter.clock.after(this.#porter.settings().watchIntervalMs, () => {
       this.#busy = this.tick()
         .catch((err: unknown) => {
           this.#porter.log.warn({ err }, 'watch failed');

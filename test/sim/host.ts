@@ -1,5 +1,6 @@
 import type { Logger } from '../../src/observe/logs.js';
 import { policyFor } from '../../src/config/policy.js';
+import { deskSettings } from '../../src/daemon/desk-settings.js';
 import { roundsSettings } from '../../src/daemon/rounds-settings.js';
 import { specSource } from '../../src/daemon/spec-source.js';
 import type { DeskApi } from '../../src/desk/api.js';
@@ -55,6 +56,7 @@ export class SimHost implements Owner, Mortal {
     const clock = timeline.clockOf(this);
     const files = new SimFiles(world, this, truth);
     const runtime = new SimRuntime(world, this, engine);
+    const ofRounds = { ...roundsSettings(settings), watchIntervalMs: world.chance.pick([2_000, 5_000, 20_000]) };
     this.rounds = new PorterRounds({
       registry: this.registry,
       files,
@@ -62,10 +64,10 @@ export class SimHost implements Owner, Mortal {
       clock,
       log,
       notices: createNotices(this.registry, clock, log),
-      settings: { ...roundsSettings(settings), watchIntervalMs: world.chance.pick([2_000, 5_000, 20_000]) },
+      settings: () => ofRounds,
       specs: specSource({
         dataDir,
-        settings,
+        settings: () => settings,
         registry: this.registry,
         runtime: 'process',
         runnerVersion: '1',
@@ -84,15 +86,10 @@ export class SimHost implements Owner, Mortal {
       runtime,
       clock,
       random: { id: () => `${life}-${String((ids += 1))}` },
-      settings: {
-        dataDir,
-        messageMaxBytes: settings.messageMaxBytes,
-        attachmentMaxBytes: settings.attachmentMaxBytes,
-        attachmentsMax: settings.attachmentsMax,
-        timezone: settings.timezone,
-      },
+      settings: () => deskSettings(dataDir, settings),
       log,
       requestStop: () => undefined,
+      reloadSettings: null,
     });
   }
 

@@ -60,13 +60,14 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
     clock: systemClock,
     random: systemRandom,
     staging: new StagingFolder(dataDir),
-    settings: {
+    settings: () => ({
       dataDir,
       timezone: 'UTC',
       messageMaxBytes: options.messageMaxBytes ?? 16 * 1024 * 1024,
       attachmentMaxBytes: options.attachmentMaxBytes ?? 64 * 1024 * 1024,
       attachmentsMax: 3,
-    },
+    }),
+    reloadSettings: null,
     log: createLog('silent'),
     requestStop: () => {
       rounds.stopRequests += 1;

@@ -1,3 +1,4 @@
+import { deskSettings } from '../../src/daemon/desk-settings.js';
 import type { Desk } from '../../src/desk/desk.js';
 import { createLog } from '../../src/observe/logs.js';
 import { StagingFolder } from '../../src/store/staging.js';
@@ -6,7 +7,6 @@ import type { TestPorter } from './porter.js';
 
 /** The desk of a porter: what operators ask for goes to the same ports and rounds. */
 export function deskOf(p: TestPorter): Desk {
-  const { messageMaxBytes, timezone, attachmentMaxBytes, attachmentsMax } = p.settings;
   return {
     ...p.ports,
     rounds: p.rounds,
@@ -14,7 +14,8 @@ export function deskOf(p: TestPorter): Desk {
     runtime: null,
     staging: new StagingFolder(p.dataDir),
     random: systemRandom,
-    settings: { dataDir: p.dataDir, messageMaxBytes, timezone, attachmentMaxBytes, attachmentsMax },
+    settings: () => deskSettings(p.dataDir, p.settings),
+    reloadSettings: null,
     log: createLog('silent'),
     requestStop: () => undefined,
   };

@@ -62,7 +62,8 @@ export function session(text: string): SessionAddress {
 export class TestPorter {
   readonly dataDir: string;
   readonly clock: ManualClock;
-  readonly settings: Settings;
+  /** In effect; who puts others here says so to rounds and upkeep. */
+  settings: Settings;
   runtime: FakeRuntime;
   registry: Registry;
   files: SessionFiles;
@@ -259,7 +260,8 @@ export class TestPorter {
     readonly upkeep: PorterUpkeep;
   } {
     const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
-    const { settings, dataDir } = this;
+    const { dataDir } = this;
+    const settings = (): Settings => this.settings;
     const files = this.#openFiles();
     const ports = this.#around({ registry: this.registry, files, runtime: this.runtime, clock: this.clock });
     const { registry, clock } = ports;
@@ -267,17 +269,17 @@ export class TestPorter {
       ...ports,
       log,
       notices: createNotices(registry, clock, log),
-      settings: roundsSettings(settings),
+      settings: () => roundsSettings(settings()),
       specs: specSource({ dataDir, settings, registry, runtime: 'process', runnerVersion: '1', environment: {} }),
-      policy: (record) => policyFor(settings, record.group, record.provider),
+      policy: (record) => policyFor(settings(), record.group, record.provider),
     });
     const upkeep = new PorterUpkeep({
       ...ports,
       supervision: rounds,
       log,
       notices: createNotices(registry, clock, log),
-      settings: () => upkeepSettings(settings),
-      retention: ({ group }) => retentionOf(settings, group),
+      settings: () => upkeepSettings(settings()),
+      retention: ({ group }) => retentionOf(settings(), group),
       folderOf: (address) => sessionPaths(dataDir, address).session,
     });
     return { files, ports, rounds, upkeep };

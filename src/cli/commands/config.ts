@@ -5,19 +5,24 @@ import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { printJson } from '../print.js';
+import { addReload } from './config-reload.js';
 import { oneLine } from '../../protocol/plain-text.js';
 
 export function addConfig(parent: Command, cli: Cli): void {
   const group = withCommonOptions(parent.command('config'))
-    .description('the settings: show (the default) or check')
-    .addHelpText('after', examples('nightporter config', 'nightporter config check ./config.yaml'));
+    .description('the settings: show (the default), check or reload')
+    .addHelpText(
+      'after',
+      examples('nightporter config', 'nightporter config check ./config.yaml', 'nightporter config reload'),
+    );
   addShow(group, cli);
   addCheck(group, cli);
+  addReload(group, cli);
 }
 
 function addShow(group: Command, cli: Cli): void {
   const command = withCommonOptions(group.command('show', { isDefault: true }))
-    .description('the settings in effect and where each comes from; secrets are hidden')
+    .description('the settings as file and environment are now, and where each comes from; secrets are hidden')
     .addHelpText('after', examples('nightporter config show', "nightporter config --json | jq '.MAX_TRIES.value'"))
     .action(() =>
       cli.run(command, async (context) => {

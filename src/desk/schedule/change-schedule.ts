@@ -107,7 +107,7 @@ function editOf(desk: Desk, row: SeriesRow, change: ScheduleChange): SeriesEdit 
     case 'resume': {
       if (!row.paused) return undefined;
       // A pause is meant: what fell into it is not made up for.
-      const zone = row.timezone ?? desk.settings.timezone;
+      const zone = row.timezone ?? desk.settings().timezone;
       const aheadMs = row.occurrenceMs !== null && row.occurrenceMs > nowMs ? row.occurrenceMs : undefined;
       return { kind: 'resume', nextMs: aheadMs ?? requireNext(row.recurrence, zone, nowMs) };
     }
@@ -133,6 +133,6 @@ function setOf(desk: Desk, row: SeriesRow, change: ScheduleChange, nowMs: number
     timezone,
     missed: missed === undefined ? row.missed : requireMissed(missed),
     content: text === undefined ? null : requireContent(desk, { text }),
-    nextMs: requireNext(recurrence, timezone ?? desk.settings.timezone, nowMs),
+    nextMs: requireNext(recurrence, timezone ?? desk.settings().timezone, nowMs),
   };
 }
