@@ -42,7 +42,6 @@ const ALLOWED = {
   daemon: {
     values: ['ports', 'core', 'config', 'observe', 'store', 'runtime', 'desk', 'rounds', 'upkeep', 'http', 'system'],
     types: ['cli'],
-    types: ['cli'],
   },
   entry: { values: ['daemon', 'cli', 'config', 'observe', 'desk', 'rounds'] },
   runner: {},

@@ -37,7 +37,7 @@ export async function lookAt(porter: Porter, executor: Executor, session: Sessio
 async function lookOnce(porter: Porter, executor: Executor, session: SessionAddress, pass: Pass): Promise<boolean> {
   const found = porter.registry.findSession(session);
   if (found === undefined) return false;
-  await takeAway(porter, session);
+  if (porter.registry.isBeingRemoved(session)) await takeAway(porter, session);
   const one = porter.fleet.at(session);
   const { generation } = one;
   // Delivering needs to know nothing of the container: the host alone writes inbound.db.
