@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 import { NightporterError } from '../../protocol/errors.js';
 import { RowReader } from './rows.js';
-import { SESSION_STATUSES, foldAddress } from './sessions.js';
-import { SPOOL_COLUMNS, contentHash, spoolRow } from './spool.js';
+import { foldAddress } from './sessions.js';
+import { REOPENED, SPOOL_COLUMNS, contentHash, isClosedForGood, spoolRow } from './spool.js';
 import type { AcceptBatch, AcceptResult, AcceptedMessage, Registry } from '../../ports/registry.js';
 import type { SessionAddress } from '../../protocol/address.js';
 import type { Connection } from './connection.js';
@@ -84,12 +84,12 @@ function prepare(connection: Connection): Statements {
     places: connection.prepare('SELECT place FROM temp.batched WHERE place BETWEEN ? AND ? AND session = ?'),
     // As one statement each: thousands of sessions at a time take a quarter of what they take one by one.
     sessions: connection.prepare(
-      `SELECT j.key AS share, s.address, s.status FROM json_each(?) j JOIN sessions s ON s.folded = j.value ->> 1`,
+      `SELECT j.key AS share, s.address, s.status, s.close_reason FROM json_each(?) j JOIN sessions s ON s.folded = j.value ->> 1`,
     ),
     placeSessions: connection.prepare(
       `INSERT INTO sessions (address, folded, created_at, last_active_at, due_mark, next_due_at, spooled)
        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 2, 1, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
-       ON CONFLICT (address) DO UPDATE SET due_mark = due_mark + 1, spooled = spooled + excluded.spooled,
+       ON CONFLICT (address) DO UPDATE SET ${REOPENED}, due_mark = due_mark + 1, spooled = spooled + excluded.spooled,
          last_active_at = max(coalesce(last_active_at, excluded.last_active_at), excluded.last_active_at),
          next_due_at = coalesce(min(coalesce(next_due_at, excluded.next_due_at), excluded.next_due_at), next_due_at)`,
     ),
@@ -259,5 +259,5 @@ class Batch implements AcceptBatch {
 function refusalOf(session: SessionAddress, cells: RowReader): AcceptResult | undefined {
   const { address } = cells.address('address');
   if (address !== session) return { kind: 'case_twin', other: address };
-  return cells.oneOf('status', SESSION_STATUSES) === 'closed' ? { kind: 'session_closed' } : undefined;
+  return isClosedForGood(cells) ? { kind: 'session_closed' } : undefined;
 }

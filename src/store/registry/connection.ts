@@ -55,8 +55,8 @@ export function openForWriting(file: string): Connection {
     if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
     const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     return closedOnError(db, () => {
-      // Only heeded before the first table: what is freed later can be given back piece by piece.
-      db.pragma('auto_vacuum = INCREMENTAL');
+      // What is freed later can be given back piece by piece; heeded before the first table only, and written even then.
+      if (db.pragma('page_count', { simple: true }) === 0) db.pragma('auto_vacuum = INCREMENTAL');
       db.pragma('journal_mode = WAL');
       // After journal_mode: the library's own default for WAL is NORMAL, which may lose commits with the power.
       db.pragma('synchronous = FULL');

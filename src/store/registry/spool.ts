@@ -16,7 +16,8 @@ const SPOOLED_MAX_FILES = 20;
 
 export function spool(connection: Connection): Spool {
   const selectHash = connection.prepare('SELECT content_hash FROM accepted WHERE session = ? AND id = ?');
-  const selectStatus = connection.prepare('SELECT status FROM sessions WHERE address = ?');
+  const selectStatus = connection.prepare('SELECT status, close_reason FROM sessions WHERE address = ?');
+  const reopen = connection.prepare(REOPEN);
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ?');
   const insertSession = connection.prepare('INSERT INTO sessions (address, folded, created_at) VALUES (?, ?, ?)');
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
@@ -56,8 +57,7 @@ export function spool(connection: Connection): Spool {
     }
     const row = selectStatus.get(session);
     if (row !== undefined) {
-      const isClosed = new RowReader('sessions', row).oneOf('status', SESSION_STATUSES) === 'closed';
-      return isClosed ? { kind: 'session_closed' } : 'known';
+      return isClosedForGood(new RowReader('sessions', row)) ? { kind: 'session_closed' } : 'known';
     }
     const twin = selectTwin.get(foldAddress(session));
     if (twin === undefined) return 'new';
@@ -71,6 +71,7 @@ export function spool(connection: Connection): Spool {
     const found = findPlace(entry, hash);
     if (typeof found !== 'string') return found;
     if (found === 'new') insertSession.run(session, foldAddress(session), acceptedAtMs);
+    else reopen.run(session);
     insertHash.run(session, message.id, hash);
     insert.run(spoolRow(entry));
     const dueAt = message.trigger ? (message.processAfterMs ?? acceptedAtMs) : null;
@@ -110,6 +111,18 @@ export function spool(connection: Connection): Spool {
       });
     },
   };
+}
+
+/** What was closed because nothing happened in it goes on with the next message. */
+const COLLECTED = "status = 'closed' AND close_reason = 'idle'";
+export const REOPENED = `status = CASE WHEN ${COLLECTED} THEN 'active' ELSE status END,
+  closed_at = CASE WHEN ${COLLECTED} THEN NULL ELSE closed_at END,
+  close_reason = CASE WHEN ${COLLECTED} THEN NULL ELSE close_reason END`;
+const REOPEN = `UPDATE sessions SET ${REOPENED} WHERE address = ? AND ${COLLECTED}`;
+
+/** Of a row with `status` and `close_reason`: not only because nothing happened in it. */
+export function isClosedForGood(cells: RowReader): boolean {
+  return cells.oneOf('status', SESSION_STATUSES) === 'closed' && cells.textOrNull('close_reason') !== 'idle';
 }
 
 /** The first messages, and no more of them than a file worker can take in one call. */

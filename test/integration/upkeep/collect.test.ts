@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { deskApi } from '../../../src/desk/desk-api.js';
 import { deskOf } from '../../support/desk-of.js';
@@ -197,6 +198,27 @@ describe('deleting', () => {
     expect(statusOf(p, 'g/a')).toBe('closed');
     p.clock.advance(HOUR);
     await eventually('it is deleted', () => statusOf(p, 'g/a') === undefined);
+  });
+
+  it('L26: a message to a session that was closed as idle opens it again, one by one or in a batch; an operator decides for good', async () => {
+    const p = open();
+    const api = deskApi(deskOf(p));
+    for (const name of ['g/a', 'g/b', 'g/c']) await make(p, name);
+    p.clock.advance(DAY + 1);
+    await api.changeSession('g/c', 'close');
+    expect(did(await gc(p))).toEqual(['g/a close idle', 'g/b close idle']);
+    await api.send({ session: 'g/a', text: 'x', id: 'm1' });
+    const lines = Readable.from([Buffer.from('{"session": "g/b", "text": "x", "id": "m1"}\n')]);
+    expect(await api.sendBatch(lines, undefined)).toMatchObject({ accepted: 1 });
+    await expect(api.send({ session: 'g/c', text: 'x' })).rejects.toThrow('session g/c is closed');
+    for (const name of ['g/a', 'g/b']) {
+      expect(p.registry.findSession(session(name))).toMatchObject({
+        status: 'active',
+        closedAtMs: null,
+        closeReason: null,
+      });
+    }
+    expect(p.registry.totals().sessions).toMatchObject({ active: 2, closed: 1 });
   });
 
   it('L26: until it is deleted a closed session is opened again with all it had; lists hide it unless asked', async () => {
