@@ -100,8 +100,8 @@ describeOnProcesses('many sessions and little room', ({ open }) => {
         notices: [],
       });
       // Through the command line as well, for one of them.
-      expect(await daemon.texts('load/s123')).toEqual(
-        messages.filter(({ session }) => session === 'load/s123').map(({ text }) => text),
+      expect(await daemon.texts('load/s042')).toEqual(
+        messages.filter(({ session }) => session === 'load/s042').map(({ text }) => text),
       );
       expect(readdirSync(join(daemon.dataDir, 'run')).length).toBeLessThanOrEqual(ROOM);
     },
