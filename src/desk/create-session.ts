@@ -1,6 +1,6 @@
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
-import { finishRemoval } from '../upkeep/finish-removal.js';
+import { finishRemoval } from '../ports/finish-removal.js';
 import type { CreateSessionInput } from './api.js';
 import type { Desk } from './desk.js';
 import { quoted, requireAddress, requireName } from './input-texts.js';

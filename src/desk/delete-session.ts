@@ -1,6 +1,6 @@
 import { NightporterError } from '../protocol/errors.js';
 import type { SessionRecord } from '../ports/registry.js';
-import { finishRemoval } from '../upkeep/finish-removal.js';
+import { finishRemoval } from '../ports/finish-removal.js';
 import type { Desk } from './desk.js';
 
 /**

@@ -8,7 +8,7 @@ import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
-import { finishRemoval } from '../upkeep/finish-removal.js';
+import { finishRemoval } from '../ports/finish-removal.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
 import type { Executor } from './execute.js';

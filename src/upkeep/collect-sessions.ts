@@ -4,7 +4,7 @@ import type { LifeFacts, LifeVerdict } from '../core/retention/session-life.js';
 import type { SessionRecord } from '../ports/registry.js';
 import type { ContainerPresence } from '../ports/upkeep.js';
 import type { SessionAddress } from '../protocol/address.js';
-import { finishRemoval } from './finish-removal.js';
+import { finishRemoval } from '../ports/finish-removal.js';
 import { isClockTrusted } from './clock-trust.js';
 import type { Job, Pass } from './job.js';
 import { createJob } from './job.js';

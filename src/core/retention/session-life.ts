@@ -37,7 +37,6 @@ export type KeepReason =
   | 'container'
   | 'unfinished'
   | 'series'
-  | 'folder_missing'
   | 'runtime_unknown'
   | 'files_unreadable';
 

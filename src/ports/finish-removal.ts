@@ -1,6 +1,6 @@
 import type { SessionAddress } from '../protocol/address.js';
-import type { Registry } from '../ports/registry.js';
-import type { SessionFiles } from '../ports/session-files.js';
+import type { Registry } from './registry.js';
+import type { SessionFiles } from './session-files.js';
 
 /**
  * Deletes the folder of a session whose rows are gone. Whoever makes or reads files of a session of the same name does this first. Answers
