@@ -38,4 +38,10 @@ export const RUNNER_ENV = {
   outbox: 'NIGHTPORTER_OUTBOX',
   /** Time between TERM and KILL, milliseconds; without it 10 s is assumed. */
   stopGraceMs: 'NIGHTPORTER_STOP_GRACE_MS',
+  /** A provider's session id that was not used for longer is not resumed, milliseconds; 0: always is; without it 24 h. */
+  maxSessionAgeMs: 'NIGHTPORTER_MAX_SESSION_AGE_MS',
+  /** Messages and answers, in all, that a provider without sessions of its own is told of again; without it 50. */
+  historyMaxMessages: 'NIGHTPORTER_HISTORY_MAX_MESSAGES',
+  /** The bytes of their texts; without it 256 KiB. */
+  historyMaxBytes: 'NIGHTPORTER_HISTORY_MAX_BYTES',
 } as const;

@@ -168,7 +168,7 @@ export class SimContainer implements Owner {
   #leave(): void {
     if (this.#turn.length > 0 && !this.isForeign) {
       const isReleased = this.#write(() => {
-        this.#outbound.release(this.#turn);
+        this.#outbound.release(this.#turn, null, this.#world.timeline.wallMs);
       });
       if (isReleased) {
         for (const { id } of this.#turn) this.#engine.truth.released(this, id as MessageId);
@@ -413,7 +413,7 @@ export class SimContainer implements Owner {
     const nowMs = this.#world.timeline.wallMs;
     const isWritten = this.#write(() => {
       if (this.isForeign) this.#foreign.finish(messages, outcome, nowMs);
-      else this.#outbound.finish(messages, outcome, null, nowMs);
+      else this.#outbound.finish(messages, { outcome, session: null, usage: null }, nowMs);
     });
     if (!isWritten) return;
     this.#turn = [];

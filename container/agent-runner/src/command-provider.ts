@@ -43,7 +43,7 @@ export function createCommandProvider(options: CommandOptions): Provider {
   return {
     name: 'command',
     claimsPerTurn: 1,
-    resumes: true,
+    resumes: 'own_ids',
     run: (turn, report, stop) => run(options, leash, turn, report, stop),
   };
 }

@@ -1,4 +1,4 @@
-import { attachmentsOf } from './attachments.js';
+import { textOf } from './message-text.js';
 import type { Provider } from './provider.js';
 
 /** Answers every triggering message with its own text (its JSON where it has none), and names what came with it. */
@@ -6,7 +6,7 @@ export function createEchoProvider(maxClaims: number): Provider {
   return {
     name: 'echo',
     claimsPerTurn: maxClaims,
-    resumes: false,
+    resumes: 'none',
     run: (turn) =>
       Promise.resolve({
         kind: 'completed',
@@ -16,17 +16,4 @@ export function createEchoProvider(maxClaims: number): Provider {
         providerSession: null,
       }),
   };
-}
-
-function textOf(content: string): string {
-  try {
-    const value: unknown = JSON.parse(content);
-    if (typeof value === 'object' && value !== null && 'text' in value && typeof value.text === 'string') {
-      const files = attachmentsOf(value).map(({ name, bytes }) => `[${name}, ${String(bytes)} bytes]`);
-      return [...(value.text === '' && files.length > 0 ? [] : [value.text]), ...files].join('\n');
-    }
-  } catch {
-    // Not JSON: the text itself is echoed.
-  }
-  return content;
 }

@@ -16,8 +16,7 @@ export type InboundLook =
 export function lookAtInbound(path: string, choose: (pending: readonly PendingRow[]) => Choice): InboundLook {
   let db: Database.Database | undefined;
   try {
-    db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
-    db.pragma('query_only = ON');
+    db = openInbound(path);
     // One read transaction: what is picked is what was listed.
     return db.transaction((open: Database.Database): InboundLook => {
       const choice = choose(pendingRows(open));
@@ -30,6 +29,13 @@ export function lookAtInbound(path: string, choose: (pending: readonly PendingRo
   } finally {
     db?.close();
   }
+}
+
+/** Read-only; throws what `unreadableCode` knows. Close it. */
+export function openInbound(path: string): Database.Database {
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
+  db.pragma('query_only = ON');
+  return db;
 }
 
 interface PendingRecord {
@@ -104,7 +110,8 @@ function readMessages(db: Database.Database, rows: readonly PendingRow[]): reado
   });
 }
 
-function unreadableCode(error: unknown): string | undefined {
+/** undefined: it has nothing to do with the file. */
+export function unreadableCode(error: unknown): string | undefined {
   if (error instanceof Database.SqliteError) return error.code;
   // better-sqlite3 says so itself when the folder is not there.
   return error instanceof TypeError && error.message.startsWith('Cannot open database') ? 'CANTOPEN' : undefined;

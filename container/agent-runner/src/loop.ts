@@ -5,8 +5,9 @@ import type { Log } from './log.js';
 import { isTransient } from './outbound.js';
 import type { Outbound } from './outbound.js';
 import { pause, persist } from './persist.js';
-import type { Outcome, Provider, Turn, TurnReport } from './provider.js';
+import type { Message, Outcome, Provider, TurnReport } from './provider.js';
 import type { Settings } from './settings.js';
+import { TurnRunner } from './turn-runner.js';
 
 const BUSY_POLL_MS = 100;
 const IDLE_POLL_MS = 250;
@@ -21,12 +22,11 @@ export type LoopEnd = 'idle' | 'stopped';
 export class Loop {
   readonly #settings: Settings;
   readonly #outbound: Outbound;
-  readonly #provider: Provider;
+  readonly #claimsPerTurn: number;
+  readonly #turns: TurnRunner;
   readonly #log: Log;
   readonly #stop: AbortSignal;
   readonly #gate: NewsGate;
-  /** Key of session_state under which the provider's session id is kept; null: it has none. */
-  readonly #stateKey: string | null;
   /** Ids of the `on_wake` rows that the first readable poll saw as due; undefined before it. */
   #onWake: ReadonlySet<string> | undefined;
   #unreadable: string | undefined;
@@ -34,25 +34,26 @@ export class Loop {
   constructor(parts: {
     readonly settings: Settings;
     readonly outbound: Outbound;
-    readonly provider: Provider;
+    /** The session's own first, then those that stand in for it. */
+    readonly providers: readonly [Provider, ...Provider[]];
     readonly log: Log;
     readonly stop: AbortSignal;
   }) {
     this.#settings = parts.settings;
     this.#outbound = parts.outbound;
-    this.#provider = parts.provider;
+    this.#claimsPerTurn = Math.min(...parts.providers.map(({ claimsPerTurn }) => claimsPerTurn));
+    this.#turns = new TurnRunner(parts);
     this.#log = parts.log;
     this.#stop = parts.stop;
     this.#gate = new NewsGate(parts.settings.inbound);
-    this.#stateKey = parts.provider.resumes ? `provider_session:${parts.provider.name}` : null;
   }
 
   async run(): Promise<LoopEnd> {
     let workedAtMs = performance.now();
     while (!this.#stop.aborted) {
-      const turn = this.#claimNext();
-      if (turn !== undefined) {
-        await this.#run(turn);
+      const messages = this.#claimNext();
+      if (messages !== undefined) {
+        await this.#run(messages);
         workedAtMs = performance.now();
         // Timers and signals get their chance between the turns of a burst.
         await new Promise(setImmediate);
@@ -68,7 +69,7 @@ export class Loop {
   }
 
   /** Claims the messages of the next turn; undefined: nothing to do, or nothing that can be read or claimed now. */
-  #claimNext(): Turn | undefined {
+  #claimNext(): readonly Message[] | undefined {
     const { news, signature } = this.#gate.mayHaveNews();
     if (!news) return undefined;
     try {
@@ -79,7 +80,7 @@ export class Loop {
           const given = this.#onWake;
           return chooseTurn(pending, {
             nowMs,
-            maxClaims: Math.min(this.#settings.maxClaims, this.#provider.claimsPerTurn),
+            maxClaims: Math.min(this.#settings.maxClaims, this.#claimsPerTurn),
             isOnWakeGiven: (row) => given.has(row.id),
             isAcked,
           });
@@ -99,9 +100,8 @@ export class Loop {
         return undefined;
       }
       this.#gate.reset();
-      const resume = this.#stateKey === null ? null : this.#outbound.readProviderSession(this.#stateKey);
       this.#outbound.claim(look.messages, nowMs);
-      return { messages: look.messages, resume };
+      return look.messages;
     } catch (error) {
       if (!isTransient(error)) throw error;
       this.#log.error('outbound.db cannot be used now', { reason: error.code });
@@ -110,21 +110,20 @@ export class Loop {
     }
   }
 
-  async #run(turn: Turn): Promise<void> {
+  async #run(messages: readonly Message[]): Promise<void> {
     const startedAtMs = performance.now();
-    const { messages } = turn;
     this.#log.info('turn started', { messages: messages.length, tries: messages.at(-1)?.tries ?? 0 });
-    const outcome = await this.#provider.run(turn, this.#report(), this.#stop);
+    const turned = await this.#turns.run(messages, this.#report());
     await persist(
       () => {
-        if (outcome.kind === 'unfinished') this.#outbound.release(messages);
-        else this.#outbound.finish(messages, outcome, this.#stateKey, Date.now());
+        if ('session' in turned) this.#outbound.finish(messages, turned, Date.now());
+        else this.#outbound.release(messages, turned.usage, Date.now());
       },
       { stop: this.#stop, graceMs: this.#settings.stopGraceMs, log: this.#log },
     );
     this.#log.info('turn ended', {
-      outcome: outcome.kind,
-      ...failureFields(outcome),
+      outcome: turned.outcome.kind,
+      ...failureFields(turned.outcome),
       durationMs: Math.round(performance.now() - startedAtMs),
     });
   }

@@ -51,8 +51,8 @@ async function main(): Promise<number> {
       },
       { stop: stop.signal, graceMs: 0, log },
     );
-    const provider = await createProvider(settings, log);
-    const end = await new Loop({ settings, outbound, provider, log, stop: stop.signal }).run();
+    const providers = [await createProvider(settings, log)] as const;
+    const end = await new Loop({ settings, outbound, providers, log, stop: stop.signal }).run();
     log.info('runner ends', { reason: end });
     return EXIT.done;
   } catch (error) {

@@ -2,7 +2,18 @@ import Database from 'better-sqlite3';
 import { formatInstant } from '../../../src/protocol/times.js';
 import { OUTBOUND_OPTIONAL_COLUMNS } from '../../../src/protocol/schema.js';
 import type { PendingRow } from './choose.js';
-import type { Answer, Message, Outcome } from './provider.js';
+import type { Answer, Completed, Failed, Message } from './provider.js';
+import type { StoredSession } from './provider-session.js';
+import {
+  addUsage,
+  applyChange,
+  countResumeFailure,
+  findSession,
+  forgetSession,
+  storeSession,
+} from './session-state.js';
+import type { SessionChange } from './session-state.js';
+import type { TurnUsage } from './usage.js';
 
 /** outbound.db is not there, or not one that the host made. */
 export class OutboundUnusable extends Error {}
@@ -18,6 +29,14 @@ interface Tool {
   readonly name: string;
   readonly timeoutMs: number | null;
   readonly startedAtMs: number;
+}
+
+/** What ends a turn, but for its claims. */
+export interface TurnEnd {
+  readonly outcome: Completed | Failed;
+  readonly session: SessionChange | null;
+  /** null: the provider knows no figures. */
+  readonly usage: TurnUsage | null;
 }
 
 /** The runner's own file: this process is its only writer. Opened, worked on and closed in every call. */
@@ -94,17 +113,12 @@ export class Outbound {
   }
 
   /** A turn's answers, its acks and what it leaves behind, in one transaction. Throws Superseded. */
-  finish(
-    messages: readonly Message[],
-    outcome: Exclude<Outcome, { kind: 'unfinished' }>,
-    stateKey: string | null,
-    nowMs: number,
-  ): void {
+  finish(messages: readonly Message[], { outcome, session, usage }: TurnEnd, nowMs: number): void {
     this.#tool = null;
     this.#progressAtMs = nowMs;
     this.#write((db) => {
       this.#requireClaims(db, messages);
-      if (outcome.kind === 'completed') insertAnswers(db, outcome.answers, nowMs);
+      insertAnswers(db, outcome.answers ?? [], nowMs);
       const upsert = prepareAck(db);
       for (const message of messages) {
         const ack = this.#ack(message, outcome.kind, nowMs);
@@ -115,15 +129,17 @@ export class Outbound {
           upsert.run({ ...ack, error, errorClass, retryAt });
         }
       }
-      if (stateKey !== null) keepProviderSession(db, stateKey, outcome, nowMs);
+      if (session !== null) applyChange(db, session, nowMs);
+      if (usage !== null) addUsage(db, usage, nowMs);
       this.#writeState(db);
     });
   }
 
-  /** Takes this turn's claims back as if they had never been made. */
-  release(messages: readonly Message[]): void {
+  /** Takes this turn's claims back as if they had never been made; what its calls cost stays counted. */
+  release(messages: readonly Message[], usage: TurnUsage | null, nowMs: number): void {
     this.#tool = null;
     this.#write((db) => {
+      if (usage !== null) addUsage(db, usage, nowMs);
       const remove = db.prepare(
         `DELETE FROM processing_ack WHERE message_id = ? AND status = 'processing' AND incarnation = ? AND attempt = ?`,
       );
@@ -144,12 +160,28 @@ export class Outbound {
     this.#tryWriteState();
   }
 
-  /** The provider's session id; null: none is kept. */
-  readProviderSession(stateKey: string): string | null {
-    const value = this.#open((db) =>
-      db.prepare<[string]>('SELECT value FROM session_state WHERE key = ?').pluck().get(stateKey),
-    );
-    return typeof value === 'string' ? parseProviderSession(value) : null;
+  /** The provider's session; null: none is kept. */
+  findSession(provider: string): StoredSession | null {
+    return this.read((db) => findSession(db, provider));
+  }
+
+  storeSession(provider: string, session: StoredSession, nowMs: number): void {
+    this.#write((db) => {
+      storeSession(db, provider, session, nowMs);
+    });
+  }
+
+  /** Forgets an id at once, if it is still the stored one; `refused`: by its provider, which is counted. */
+  forgetSession(provider: string, id: string, why: 'refused' | 'overflown', nowMs: number): void {
+    this.#write((db) => {
+      forgetSession(db, provider, id);
+      if (why === 'refused') countResumeFailure(db, provider, nowMs);
+    });
+  }
+
+  /** `work` must not write. */
+  read<T>(work: (db: Database.Database) => T): T {
+    return this.#open((db) => db.transaction(work)(db));
   }
 
   #open<T>(work: (db: Database.Database) => T, timeoutMs = BUSY_TIMEOUT_MS): T {
@@ -263,37 +295,4 @@ function insertAnswers(db: Database.Database, answers: readonly Answer[], nowMs:
     const content = JSON.stringify({ text });
     insert.run(id, last, to.id, formatInstant(nowMs), to.platformId, to.channelType, to.threadId, content);
   }
-}
-
-/** A success refreshes the id's clock; a session that cannot be resumed, or is too long, is forgotten. */
-function keepProviderSession(
-  db: Database.Database,
-  stateKey: string,
-  outcome: Exclude<Outcome, { kind: 'unfinished' }>,
-  nowMs: number,
-): void {
-  if (outcome.kind === 'failed') {
-    if (outcome.errorClass !== 'resume_invalid' && outcome.errorClass !== 'context_overflow') return;
-    db.prepare('DELETE FROM session_state WHERE key = ?').run(stateKey);
-    return;
-  }
-  if (outcome.providerSession === null) return;
-  const now = formatInstant(nowMs);
-  db.prepare(
-    `INSERT INTO session_state (key, value, updated_at) VALUES (?, ?, ?)
-     ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`,
-  ).run(stateKey, JSON.stringify({ id: outcome.providerSession, last_used_at: now }), now);
-}
-
-/** `{"id": ..., "last_used_at": ...}`, or the bare id of an older format. */
-function parseProviderSession(value: string): string | null {
-  try {
-    const parsed: unknown = JSON.parse(value);
-    if (typeof parsed === 'object' && parsed !== null && 'id' in parsed && typeof parsed.id === 'string') {
-      return parsed.id;
-    }
-  } catch {
-    // A bare id is no JSON.
-  }
-  return value === '' ? null : value;
 }

@@ -16,6 +16,11 @@ export interface Settings {
   readonly idleMs: number;
   /** Between TERM and KILL. */
   readonly stopGraceMs: number;
+  /** A resume id that was not used for longer is not used any more; 0: always. */
+  readonly maxSessionAgeMs: number;
+  /** Messages and answers that a provider without sessions of its own is told of again. */
+  readonly historyMaxMessages: number;
+  readonly historyMaxBytes: number;
   readonly provider: ProviderChoice;
 }
 
@@ -29,7 +34,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the NIGHTPORTER_* environment, all problems at once. Without a value: heartbeat 10 s, 10 claims, idle 5 min,
- * stop grace 10 s; everything else is required.
+ * stop grace 10 s, resume ids 24 h; everything else is required.
  */
 export function readSettings(env: Environment): SettingsResult {
   const problems: string[] = [];
@@ -63,12 +68,18 @@ export function readSettings(env: Environment): SettingsResult {
   const maxClaims = integer(RUNNER_ENV.maxClaims, 1, 1_000, 10);
   const idleMs = integer(RUNNER_ENV.idleMs, 1, 2_147_483_647, 300_000);
   const stopGraceMs = integer(RUNNER_ENV.stopGraceMs, 0, 3_600_000, 10_000);
+  const maxSessionAgeMs = integer(RUNNER_ENV.maxSessionAgeMs, 0, Number.MAX_SAFE_INTEGER, 86_400_000);
+  const historyMaxMessages = integer(RUNNER_ENV.historyMaxMessages, 0, 100_000, 50);
+  const historyMaxBytes = integer(RUNNER_ENV.historyMaxBytes, 0, 1_073_741_824, 262_144);
   const provider = readProvider(text(RUNNER_ENV.provider), env[RUNNER_ENV.command], problems);
 
   if (problems.length > 0 || session === undefined || provider === undefined) return { ok: false, problems };
   return {
     ok: true,
-    settings: { workspace, inbound, session, epoch, heartbeatMs, maxClaims, idleMs, stopGraceMs, provider },
+    settings: {
+      ...{ workspace, inbound, session, epoch, heartbeatMs, maxClaims, idleMs, stopGraceMs },
+      ...{ maxSessionAgeMs, historyMaxMessages, historyMaxBytes, provider },
+    },
   };
 }
 

@@ -120,9 +120,11 @@ export class System {
     const nowMs = this.p.clock.now();
     if (outcome === 'completed') {
       const answers = turn.filter(({ trigger }) => trigger).map((to) => ({ to, text: 'done' }));
-      outbound.finish(turn, { kind: 'completed', answers, providerSession: null }, null, nowMs);
+      const done = { kind: 'completed' as const, answers, providerSession: null };
+      outbound.finish(turn, { outcome: done, session: null, usage: null }, nowMs);
     } else {
-      outbound.finish(turn, { kind: 'failed', error: 'no', errorClass: outcome, retryAtMs: null }, null, nowMs);
+      const failed = { kind: 'failed' as const, error: 'no', errorClass: outcome, retryAtMs: null };
+      outbound.finish(turn, { outcome: failed, session: null, usage: null }, nowMs);
     }
   }
 

@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RUNNER_ENV } from '../../../src/protocol/workspace.js';
 import { eventually } from '../../support/eventually.js';
 import { isAlive, RunnerSession, script } from '../../support/runner-session.js';
 
@@ -214,6 +215,7 @@ describe('the provider command', () => {
       command: script(
         `if grep -q '"resume":"old-id".*fine'; then echo ok; else ${report({ error_class: 'resume_invalid' })}; exit 1; fi`,
       ),
+      env: { [RUNNER_ENV.maxSessionAgeMs]: '0' },
     });
     await session.untilAcked('completed', 'm1');
     const kept = session.providerSession(key) as { id: string; last_used_at: string };

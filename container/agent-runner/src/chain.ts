@@ -1,0 +1,30 @@
+import type { Failed } from './provider.js';
+
+/** One provider's end of a turn that could not be done by it. */
+export interface ChainFailure {
+  readonly provider: string;
+  readonly failed: Failed;
+}
+
+const MAX_ERROR_BYTES = 4096;
+const MAY_PASS: readonly string[] = ['retryable', 'rate_limited'];
+
+/**
+ * What a turn fails as when none of a chain could do it: what may pass by itself wins over what stays, because the message
+ * is worth another try then; among those the first.
+ */
+export function chainFailure(failures: readonly [ChainFailure, ...ChainFailure[]]): Failed {
+  const last = failures.at(-1) ?? failures[0];
+  const decisive = failures.find(({ failed }) => MAY_PASS.includes(failed.errorClass)) ?? last;
+  if (failures.length === 1) return decisive.failed;
+  const share = Math.floor(MAX_ERROR_BYTES / failures.length) - 2;
+  const error = failures.map(({ provider, failed }) => cut(`${provider}: ${failed.error}`, share)).join('; ');
+  const { errorClass, retryAtMs } = decisive.failed;
+  return { kind: 'failed', errorClass, error, retryAtMs, ...(last.failed.answers && { answers: last.failed.answers }) };
+}
+
+function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= maxBytes) return text;
+  return bytes.subarray(0, maxBytes).toString('utf8').replace(/�+$/, '');
+}
