@@ -28,9 +28,9 @@ export const RUNNER_ENV = {
   heartbeatMs: 'NIGHTPORTER_HEARTBEAT_MS',
   /** Most messages to claim for one turn. */
   maxClaims: 'NIGHTPORTER_MAX_CLAIMS',
-  /** `echo`, `command`, ... */
+  /** `echo`, `command`, `claude`, ...: see docs/providers.md. */
   provider: 'NIGHTPORTER_PROVIDER',
-  /** The `command` provider's program and arguments: a JSON array of strings. */
+  /** The `command` provider's program and arguments, or what is put in front of `claude`'s: a JSON array of strings. */
   command: 'NIGHTPORTER_COMMAND',
   /** Leave with exit code 0 after this long without work, milliseconds. */
   idleMs: 'NIGHTPORTER_IDLE_MS',
@@ -44,4 +44,12 @@ export const RUNNER_ENV = {
   historyMaxMessages: 'NIGHTPORTER_HISTORY_MAX_MESSAGES',
   /** The bytes of their texts; without it 256 KiB. */
   historyMaxBytes: 'NIGHTPORTER_HISTORY_MAX_BYTES',
+  /** Providers that stand in for one that is down, in this order: a JSON array of strings. */
+  fallbackProviders: 'NIGHTPORTER_FALLBACK_PROVIDERS',
+  /** A JSON object from providers to their models. */
+  models: 'NIGHTPORTER_MODEL',
+  /** A JSON object from providers to where they are asked. */
+  baseUrls: 'NIGHTPORTER_BASE_URL',
+  /** Longest wait for the next byte of a provider that is asked over HTTP, milliseconds; without it 2 min. */
+  callDeadlineMs: 'NIGHTPORTER_CALL_DEADLINE_MS',
 } as const;

@@ -1,4 +1,6 @@
+import { firstBytes } from './cut-text.js';
 import type { Failed } from './provider.js';
+import { MAX_ERROR_BYTES } from './verdict.js';
 
 /** One provider's end of a turn that could not be done by it. */
 export interface ChainFailure {
@@ -6,7 +8,6 @@ export interface ChainFailure {
   readonly failed: Failed;
 }
 
-const MAX_ERROR_BYTES = 4096;
 const MAY_PASS: readonly string[] = ['retryable', 'rate_limited'];
 
 /**
@@ -18,13 +19,7 @@ export function chainFailure(failures: readonly [ChainFailure, ...ChainFailure[]
   const decisive = failures.find(({ failed }) => MAY_PASS.includes(failed.errorClass)) ?? last;
   if (failures.length === 1) return decisive.failed;
   const share = Math.floor(MAX_ERROR_BYTES / failures.length) - 2;
-  const error = failures.map(({ provider, failed }) => cut(`${provider}: ${failed.error}`, share)).join('; ');
+  const error = failures.map(({ provider, failed }) => firstBytes(`${provider}: ${failed.error}`, share)).join('; ');
   const { errorClass, retryAtMs } = decisive.failed;
   return { kind: 'failed', errorClass, error, retryAtMs, ...(last.failed.answers && { answers: last.failed.answers }) };
-}
-
-function cut(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length <= maxBytes) return text;
-  return bytes.subarray(0, maxBytes).toString('utf8').replace(/�+$/, '');
 }

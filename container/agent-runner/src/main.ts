@@ -1,15 +1,12 @@
 import { join } from 'node:path';
 import { HEARTBEAT_FILE, OUTBOUND_FILE } from '../../../src/protocol/workspace.js';
-import { createEchoProvider } from './echo-provider.js';
 import { Heartbeat } from './heartbeat.js';
 import { createLog } from './log.js';
-import type { Log } from './log.js';
 import { Loop } from './loop.js';
 import { Outbound, OutboundUnusable, Superseded } from './outbound.js';
 import { persist } from './persist.js';
-import type { Provider } from './provider.js';
+import { createProviders } from './providers.js';
 import { readSettings } from './settings.js';
-import type { Settings } from './settings.js';
 
 /**
  * How the runner ends:
@@ -51,7 +48,7 @@ async function main(): Promise<number> {
       },
       { stop: stop.signal, graceMs: 0, log },
     );
-    const providers = [await createProvider(settings, log)] as const;
+    const providers = await createProviders(settings, log);
     const end = await new Loop({ settings, outbound, providers, log, stop: stop.signal }).run();
     log.info('runner ends', { reason: end });
     return EXIT.done;
@@ -61,13 +58,6 @@ async function main(): Promise<number> {
   } finally {
     heartbeat.stop();
   }
-}
-
-/** Loaded only when it is needed: every wake waits for the runner's start. */
-async function createProvider(settings: Settings, log: Log): Promise<Provider> {
-  if (settings.provider.name === 'echo') return createEchoProvider(settings.maxClaims);
-  const { createCommandProvider } = await import('./command-provider.js');
-  return createCommandProvider({ ...settings, command: settings.provider.command, log });
 }
 
 function exitCodeOf(error: unknown): number {

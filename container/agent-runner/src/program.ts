@@ -9,6 +9,8 @@ export interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: string;
   readonly maxStdoutBytes: number;
+  /** Takes stdout as it comes; nothing of it is kept then. */
+  readonly onStdout?: (chunk: Buffer) => void;
   /** Between TERM, sent when `stop` aborts, and KILL. */
   readonly graceMs: number;
   readonly stop: AbortSignal;
@@ -37,7 +39,7 @@ export async function runProgram(
   if (spawned.kind === 'not_started') return { end: spawned, stdout: NOTHING, outlivedGrace: false };
   const { child, groupId } = spawned;
 
-  const output = new BoundedOutput(options.maxStdoutBytes);
+  const output = new BoundedOutput(options.maxStdoutBytes, options.onStdout);
   let outlivedGrace = false;
   child.stdout?.on('data', (chunk: Buffer) => {
     if (!output.push(chunk)) killGroup(groupId);
@@ -74,11 +76,13 @@ export async function runProgram(
 
 class BoundedOutput {
   readonly #maxBytes: number;
+  readonly #take: (chunk: Buffer) => void;
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, take?: (chunk: Buffer) => void) {
     this.#maxBytes = maxBytes;
+    this.#take = take ?? ((chunk) => this.#chunks.push(chunk));
   }
 
   get isOver(): boolean {
@@ -89,7 +93,7 @@ class BoundedOutput {
   push(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.isOver) this.#chunks = [];
-    else this.#chunks.push(chunk);
+    else this.#take(chunk);
     return !this.isOver;
   }
 

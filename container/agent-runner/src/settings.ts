@@ -2,6 +2,8 @@ import { findAddress } from '../../../src/protocol/address.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { PROTOCOL_VERSION } from '../../../src/protocol/schema.js';
 import { RUNNER_ENV } from '../../../src/protocol/workspace.js';
+import { readProviders } from './provider-choice.js';
+import type { ProviderChoice } from './provider-choice.js';
 
 export interface Settings {
   readonly workspace: string;
@@ -21,11 +23,11 @@ export interface Settings {
   /** Messages and answers that a provider without sessions of its own is told of again. */
   readonly historyMaxMessages: number;
   readonly historyMaxBytes: number;
-  readonly provider: ProviderChoice;
+  /** Longest wait for the next byte of a provider that is asked over HTTP. */
+  readonly callDeadlineMs: number;
+  /** The session's own first, then those that stand in for one that is down. */
+  readonly providers: readonly [ProviderChoice, ...ProviderChoice[]];
 }
-
-export type ProviderChoice =
-  { readonly name: 'echo' } | { readonly name: 'command'; readonly command: readonly [string, ...string[]] };
 
 export type SettingsResult =
   { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
@@ -34,7 +36,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the NIGHTPORTER_* environment, all problems at once. Without a value: heartbeat 10 s, 10 claims, idle 5 min,
- * stop grace 10 s, resume ids 24 h; everything else is required.
+ * stop grace 10 s, resume ids 24 h, a provider's silence 2 min; everything else is required.
  */
 export function readSettings(env: Environment): SettingsResult {
   const problems: string[] = [];
@@ -71,41 +73,17 @@ export function readSettings(env: Environment): SettingsResult {
   const maxSessionAgeMs = integer(RUNNER_ENV.maxSessionAgeMs, 0, Number.MAX_SAFE_INTEGER, 86_400_000);
   const historyMaxMessages = integer(RUNNER_ENV.historyMaxMessages, 0, 100_000, 50);
   const historyMaxBytes = integer(RUNNER_ENV.historyMaxBytes, 0, 1_073_741_824, 262_144);
-  const provider = readProvider(text(RUNNER_ENV.provider), env[RUNNER_ENV.command], problems);
+  const callDeadlineMs = integer(RUNNER_ENV.callDeadlineMs, 1, 2_147_483_647, 120_000);
+  const providers = readProviders(text(RUNNER_ENV.provider), env, problems);
 
-  if (problems.length > 0 || session === undefined || provider === undefined) return { ok: false, problems };
+  if (problems.length > 0 || session === undefined || providers === undefined) return { ok: false, problems };
   return {
     ok: true,
     settings: {
       ...{ workspace, inbound, session, epoch, heartbeatMs, maxClaims, idleMs, stopGraceMs },
-      ...{ maxSessionAgeMs, historyMaxMessages, historyMaxBytes, provider },
+      ...{ maxSessionAgeMs, historyMaxMessages, historyMaxBytes, callDeadlineMs, providers },
     },
   };
-}
-
-function readProvider(name: string, command: string | undefined, problems: string[]): ProviderChoice | undefined {
-  if (name === '') return undefined;
-  if (name === 'echo') return { name };
-  if (name !== 'command') {
-    problems.push(`${RUNNER_ENV.provider} is ${quote(name)}: this runner has echo and command`);
-    return undefined;
-  }
-  const [program, ...args] = parseStrings(command ?? '') ?? [];
-  if (program === undefined || program === '' || [program, ...args].some((word) => word.includes('\0'))) {
-    problems.push(`${RUNNER_ENV.command} must be a JSON array of strings: the program and its arguments`);
-    return undefined;
-  }
-  return { name, command: [program, ...args] };
-}
-
-function parseStrings(text: string): string[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
-  } catch {
-    // Not JSON: the caller says so.
-    return undefined;
-  }
 }
 
 function quote(value: string): string {

@@ -20,7 +20,7 @@ const TAIL_BYTES = 4096;
 /** A longer line is no report. */
 const MAX_REPORT_BYTES = 16 * 1024;
 /** A session id as programs print them: one line, nothing that a terminal or an environment could choke on. */
-const PROVIDER_SESSION = /^[\x21-\x7e]{1,512}$/;
+export const PROVIDER_SESSION = /^[\x21-\x7e]{1,512}$/;
 const TOOL_NAME = /^[\x20-\x7e]{1,200}$/;
 
 /**

@@ -1,5 +1,6 @@
 import type { ErrorClass } from '../../../src/protocol/rows.js';
-import type { Outcome } from './provider.js';
+import { firstBytes, lastBytes } from './cut-text.js';
+import type { Failed } from './provider.js';
 import type { Report } from './stderr-reports.js';
 
 /** How a program ended. */
@@ -10,9 +11,8 @@ export type ProgramEnd =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: string };
 
-type Failure = Extract<Outcome, { kind: 'failed' }>;
-
-const MAX_ERROR_BYTES = 4096;
+/** Of a failure's text. */
+export const MAX_ERROR_BYTES = 4096;
 const EX_TEMPFAIL = 75;
 const FIRST_SYSEXIT = 64;
 const LAST_SYSEXIT = 78;
@@ -25,7 +25,7 @@ export function judgeFailure(
   end: ProgramEnd,
   said: { readonly report: Report; readonly tail: string },
   program: string,
-): Failure | undefined {
+): Failed | undefined {
   switch (end.kind) {
     case 'not_started':
       return failure(isPassing(end.code) ? 'retryable' : 'fatal', startError(end.code, program), null);
@@ -49,37 +49,19 @@ function fromReport(
   said: { readonly report: Report; readonly tail: string },
   otherwise: ErrorClass,
   how: string,
-): Failure {
+): Failed {
   const errorClass = said.report.errorClass ?? otherwise;
   const text = said.report.error ?? (said.tail === '' ? how : withTail(how, said.tail));
   return failure(errorClass, text, errorClass === 'rate_limited' ? said.report.retryAtMs : null);
 }
 
-function failure(errorClass: ErrorClass, error: string, retryAtMs: number | null): Failure {
+function failure(errorClass: ErrorClass, error: string, retryAtMs: number | null): Failed {
   return { kind: 'failed', errorClass, error: firstBytes(error, MAX_ERROR_BYTES), retryAtMs };
 }
 
 /** Of a long tail it is the end that tells. */
 function withTail(how: string, tail: string): string {
   return `${how}: ${lastBytes(tail, MAX_ERROR_BYTES - Buffer.byteLength(how) - 2)}`;
-}
-
-function firstBytes(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text, 'utf8');
-  let end = Math.min(maxBytes, bytes.length);
-  while (end > 0 && isInsideCharacter(bytes[end])) end -= 1;
-  return bytes.subarray(0, end).toString('utf8');
-}
-
-function lastBytes(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text, 'utf8');
-  let start = Math.max(0, bytes.length - maxBytes);
-  while (start < bytes.length && isInsideCharacter(bytes[start])) start += 1;
-  return bytes.subarray(start).toString('utf8');
-}
-
-function isInsideCharacter(byte: number | undefined): boolean {
-  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** Reasons of the machine, not of the program. */

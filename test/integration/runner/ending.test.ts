@@ -137,7 +137,7 @@ describe('the end of the runner', () => {
   it.each<[string, Record<string, string>, string[]]>([
     ['another protocol', { [RUNNER_ENV.protocol]: '2' }, ['NIGHTPORTER_PROTOCOL is \\"2\\"']],
     ['no workspace', { [RUNNER_ENV.workspace]: '' }, ['NIGHTPORTER_WORKSPACE is not set']],
-    ['an unknown provider', { [RUNNER_ENV.provider]: 'claude' }, ['echo and command']],
+    ['an unknown provider', { [RUNNER_ENV.provider]: 'clod' }, ['claude']],
     ['no command', { [RUNNER_ENV.provider]: 'command' }, ['NIGHTPORTER_COMMAND must be a JSON array']],
     ['no array', { [RUNNER_ENV.provider]: 'command', [RUNNER_ENV.command]: '"x"' }, ['must be a JSON array']],
     [
