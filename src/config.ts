@@ -14,6 +14,7 @@ import {
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
 import { messageSizes } from './config/message-sizes.js';
+import { providerSettings } from './config/provider-settings.js';
 import { runtimeSettings } from './config/runtime-settings.js';
 import { retentionSettings, upkeepSettings } from './config/upkeep-settings.js';
 import type { GroupName } from './protocol/address.js';
@@ -260,13 +261,17 @@ export const GROUP_SETTINGS = z.object({
   }),
   PROVIDER: word({
     section: AGENT,
-    text: 'What does the work of a session: echo, command, or what the runner in the image knows besides.',
+    text: 'What does the work of a session: echo, command, claude, anthropic, openai, openrouter, gemini, openai-compatible, or what the runner in the image knows besides.',
     pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
     allowed: 'a name of 1 to 128 of A-Z a-z 0-9 _ . -',
     range: 'a name',
     default: 'echo',
   }),
-  COMMAND: command({ section: AGENT, text: 'Program and arguments of the `command` provider.' }),
+  COMMAND: command({
+    section: AGENT,
+    text: "Program and arguments of the `command` provider; of `claude` what stands in front of the runner's own arguments.",
+  }),
+  ...providerSettings(AGENT),
   IMAGE: optionalWord({
     section: AGENT,
     text: 'Image of the containers; sessions with one never run on the process runtime.',

@@ -73,12 +73,18 @@ export function describeValue(name: SettingName, found: unknown): Pick<SettingRo
 function mask(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((word: unknown, index) => (index === 0 ? word : '***'));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, fixed]) => [name, fixed === null ? null : '***']));
+  return Object.fromEntries(Object.entries(value).map(([name, given]) => [name, maskOne(given)]));
+}
+
+/** Where a value comes from is none. */
+function maskOne(given: unknown): unknown {
+  return given === null || typeof given === 'object' ? given : '***';
 }
 
 function show(value: unknown, facts: SettingFacts): string {
   if (value === null) return facts.shown;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'object' && !facts.secret && Object.keys(value).length === 0) return facts.shown;
   if (typeof value !== 'number') return typeof value === 'string' ? value : JSON.stringify(value);
   if (facts.unit === 'milliseconds') return formatDuration(value);
   return facts.unit === 'bytes' ? formatBytes(value) : String(value);

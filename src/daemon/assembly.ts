@@ -20,6 +20,7 @@ import { CONTAINER_GID, CONTAINER_UID } from '../runtime/docker/create-options.j
 import type { EngineAddress } from '../runtime/docker/engine-address.js';
 import { findEngineAddress } from '../runtime/docker/engine-address.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
+import { SecretFiles } from '../runtime/secret-files.js';
 import { PooledSessionFiles } from '../store/session-files/pooled-session-files.js';
 import { StagingFolder } from '../store/staging.js';
 import { systemClock, systemRandom } from '../system.js';
@@ -77,7 +78,7 @@ export async function openRuntime(
 ): Promise<Runtime> {
   const shared = { install: registry.install, deadlineMs: settings.runtimeDeadlineMs };
   if (kind === 'process') {
-    return new ProcessRuntime({
+    const runtime = new ProcessRuntime({
       ...shared,
       dataDir,
       shimEntry: SHIM_ENTRY,
@@ -86,11 +87,12 @@ export async function openRuntime(
       log: log.child({ component: 'process-runtime' }),
       turns,
     });
+    return new SecretFiles(runtime);
   }
   const address = requireEngineAddress();
   // Loaded only where it is needed: it takes a quarter of a second.
   const { DockerRuntime } = await import('../runtime/docker/docker-runtime.js');
-  return new DockerRuntime({
+  const runtime = new DockerRuntime({
     ...shared,
     address,
     root: PACKAGE_ROOT,
@@ -98,6 +100,7 @@ export async function openRuntime(
     dataPathMapping: settings.hostDataDir === null ? undefined : { from: dataDir, to: settings.hostDataDir },
     log: log.child({ component: 'docker-runtime' }),
   });
+  return new SecretFiles(runtime);
 }
 
 export function requireEngineAddress(): EngineAddress {

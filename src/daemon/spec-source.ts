@@ -33,6 +33,15 @@ export function specSource(options: SpecSourceOptions): SpecSource {
         image: record.image ?? group.image,
         entrypoint: group.entrypoint,
         environment: containerEnvironment(options, group, sessionPaths(dataDir, record.address).out),
+        secretFiles: secretFilesOf(group),
+        asking: {
+          fallbackProviders: group.fallbackProviders,
+          models: group.model,
+          baseUrls: group.baseUrl,
+          callDeadlineMs: group.callDeadlineMs,
+          historyMaxMessages: group.historyMaxMessages,
+          historyMaxBytes: group.historyMaxBytes,
+        },
         network: group.network,
         limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },
         heartbeatMs: heartbeatIntervalMs(group),
@@ -51,6 +60,13 @@ export function specSource(options: SpecSourceOptions): SpecSource {
   };
 }
 
+function secretFilesOf({ environment }: GroupSettings): Record<string, string> {
+  const files = Object.entries(environment).flatMap(([name, given]) =>
+    typeof given === 'object' && given !== null ? [[name, given.file] as const] : [],
+  );
+  return Object.fromEntries(files);
+}
+
 function containerEnvironment(
   { runtime, environment }: SpecSourceOptions,
   group: GroupSettings,
@@ -62,7 +78,7 @@ function containerEnvironment(
   for (const name of basics) pass(name);
   for (const [name, fixed] of Object.entries(group.environment)) {
     if (fixed === null) pass(name);
-    else given.set(name, fixed);
+    else if (typeof fixed === 'string') given.set(name, fixed);
   }
   return Object.fromEntries(given);
 

@@ -48,6 +48,8 @@ export interface ContainerSpec {
   readonly command: readonly string[] | undefined;
   /** Complete environment; nothing of the daemon's own is added. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables whose values are read from these files at the start, and kept nowhere; absolute. */
+  readonly secretFiles?: Readonly<Record<string, string>>;
   /** Host paths, absolute. */
   readonly inDir: string;
   readonly outDir: string;

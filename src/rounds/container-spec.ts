@@ -15,12 +15,26 @@ export interface ContainerTemplate {
   readonly entrypoint: readonly string[] | null;
   /** Variables let through to the container: complete, nothing else of the daemon's is added. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables whose values are read at the start, and their files: only the paths count for the spec. */
+  readonly secretFiles: Readonly<Record<string, string>>;
+  /** How the providers are asked. */
+  readonly asking: Asking;
   readonly network: string;
   readonly limits: ContainerLimits;
   readonly heartbeatMs: number;
   readonly maxClaims: number;
   readonly idleMs: number;
   readonly stopGraceMs: number;
+}
+
+export interface Asking {
+  readonly fallbackProviders: readonly string[];
+  /** By the names of providers; `*`: the session's own. */
+  readonly models: Readonly<Record<string, string>>;
+  readonly baseUrls: Readonly<Record<string, string>>;
+  readonly callDeadlineMs: number;
+  readonly historyMaxMessages: number;
+  readonly historyMaxBytes: number;
 }
 
 export interface SessionPlaces {
@@ -53,7 +67,8 @@ export function specHash(source: SpecSource, record: SessionRecord): string {
   const { provider, command, image, entrypoint, environment, network, limits, heartbeatMs, maxClaims } = template;
   const runner = [image ?? source.runnerVersion, entrypoint];
   const sorted = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [runner, provider, command, sorted, network, limits, heartbeatMs, maxClaims, PROTOCOL_VERSION];
+  const asked = [template.secretFiles, template.asking];
+  const parts = [runner, provider, command, sorted, network, limits, heartbeatMs, maxClaims, PROTOCOL_VERSION, asked];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
@@ -81,11 +96,28 @@ export function containerSpec(source: SpecSource, record: SessionRecord, epoch: 
       [RUNNER_ENV.idleMs]: String(template.idleMs),
       [RUNNER_ENV.stopGraceMs]: String(template.stopGraceMs),
       ...(template.command === null ? {} : { [RUNNER_ENV.command]: JSON.stringify(template.command) }),
+      ...askingEnvironment(template.asking),
     },
+    secretFiles: template.secretFiles,
     inDir: places.inDir,
     outDir: places.outDir,
     hostDir: places.hostDir,
     limits: template.limits,
     network: template.network,
+  };
+}
+
+function askingEnvironment(asking: Asking): Record<string, string> {
+  const lists = [
+    [RUNNER_ENV.fallbackProviders, asking.fallbackProviders],
+    [RUNNER_ENV.models, asking.models],
+    [RUNNER_ENV.baseUrls, asking.baseUrls],
+  ] as const;
+  const given = lists.filter(([, list]) => Object.keys(list).length > 0);
+  return {
+    ...Object.fromEntries(given.map(([name, list]) => [name, JSON.stringify(list)])),
+    [RUNNER_ENV.callDeadlineMs]: String(asking.callDeadlineMs),
+    [RUNNER_ENV.historyMaxMessages]: String(asking.historyMaxMessages),
+    [RUNNER_ENV.historyMaxBytes]: String(asking.historyMaxBytes),
   };
 }

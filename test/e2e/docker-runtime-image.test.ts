@@ -29,7 +29,9 @@ await describeWithEngine('docker runtime: the runner image', (engine) => {
     const runner = join(root, 'dist/container/agent-runner/src');
     await mkdir(runner, { recursive: true });
     await mkdir(join(root, 'dist/src/protocol'), { recursive: true });
-    await mkdir(join(root, 'container'));
+    await mkdir(join(root, 'container/agent-runner'), { recursive: true });
+    const manifest = 'container/agent-runner/package.json';
+    await cp(join(PACKAGE_ROOT, manifest), join(root, manifest));
     await writeFile(join(runner, 'main.js'), `${STAND_IN}// ${salt}\n`);
     await writeFile(join(root, 'dist/src/protocol/answer.js'), 'export const ANSWER = 42;\n');
     await writeFile(join(root, 'package.json'), '{}');

@@ -10,7 +10,7 @@ import { containerUser, createOptions, factsFrom } from './create-options.js';
 import type { EngineAddress } from './engine-address.js';
 import { EngineAnswer, messageOf } from './engine-errors.js';
 import { Engine } from './engine.js';
-import { DEFAULT_BASE_IMAGE, chooseBaseImage, runnerContext } from './image.js';
+import { DEFAULT_BASE_IMAGE, chooseBaseImage, runnerImageTag } from './image.js';
 import { tailText } from './log-tail.js';
 import { PROBE_FILE, PROBE_LINE, probeCommand } from './probe-script.js';
 
@@ -127,7 +127,7 @@ export class DockerExaminer implements RuntimeExaminer {
     const { root, baseImage } = this.#options;
     let what: string;
     try {
-      what = (await runnerContext(root)).tag;
+      what = await runnerImageTag(root);
     } catch (error) {
       if (!(error instanceof NightporterError)) throw error;
       return { kind: 'missing', what: error.message };

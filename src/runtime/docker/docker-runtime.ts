@@ -22,7 +22,7 @@ import type { ContainerInspectInfo } from './engine.js';
 import { findMissingProgram } from './entry-point.js';
 import { Engine, isEngineFailure } from './engine.js';
 import { containerEvents } from './event-stream.js';
-import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext } from './image.js';
+import { DEFAULT_BASE_IMAGE, buildRunnerImage, chooseBaseImage, runnerContext, runnerImageTag } from './image.js';
 import { tailText } from './log-tail.js';
 import { findMissingFolder } from './missing-folder.js';
 import { isOneOf, readOwnContainerIds } from './own-container.js';
@@ -201,14 +201,14 @@ export class DockerRuntime implements Runtime {
     await this.#requireFacts();
     const infos = await this.#engine.list([this.#label]);
     for (const one of infos.map(fromListed)) if (isHarvested(one)) this.#removeLater(one.id);
-    const context = await runnerContext(this.#options.root);
-    this.#runnerImage = Promise.resolve(context.tag);
-    if (await this.#engine.hasImage(context.tag)) return;
+    const image = await runnerImageTag(this.#options.root);
+    this.#runnerImage = Promise.resolve(image);
+    if (await this.#engine.hasImage(image)) return;
     const baseImage = await chooseBaseImage(this.#engine, this.#options.baseImage ?? DEFAULT_BASE_IMAGE);
     const beganMs = performance.now();
-    this.#log.info({ image: context.tag, baseImage }, 'building the runner image');
-    await buildRunnerImage(this.#engine, context, baseImage);
-    this.#log.info({ image: context.tag, durationMs: Math.round(performance.now() - beganMs) }, 'runner image built');
+    this.#log.info({ image, baseImage }, 'building the runner image');
+    await buildRunnerImage(this.#engine, await runnerContext(this.#options.root), baseImage);
+    this.#log.info({ image, durationMs: Math.round(performance.now() - beganMs) }, 'runner image built');
   }
 
   async close(): Promise<void> {
@@ -384,7 +384,7 @@ export class DockerRuntime implements Runtime {
   }
 
   #requireRunnerImage(): Promise<string> {
-    return (this.#runnerImage ??= runnerContext(this.#options.root).then(({ tag }) => tag)).catch((error: unknown) => {
+    return (this.#runnerImage ??= runnerImageTag(this.#options.root)).catch((error: unknown) => {
       this.#runnerImage = undefined;
       throw error;
     });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { NightporterError, RuntimeUnavailable } from '../../protocol/errors.js';
 import { messageOf } from './engine-errors.js';
 import type { Engine } from './engine.js';
 import { linesOf } from './event-stream.js';
+import { RunnerPackages } from './runner-packages.js';
 import type { TarFile } from './tar.js';
 import { packTar } from './tar.js';
 
@@ -24,25 +24,29 @@ export interface RunnerContext {
 
 /** The tag of the image that this package's files make: the base image does not count. */
 export async function runnerImageTag(root: string): Promise<string> {
-  return (await runnerContext(root)).tag;
+  const packages = await RunnerPackages.find(root);
+  return tagOf(await ownFiles(root, packages), await packages.fingerprint());
 }
 
 /**
- * Collects what goes into the image. `root`: the package's folder, with `dist/` and `container/Dockerfile`.
- * Rejects with `failed` when it was not built.
+ * Collects what goes into the image. `root`: the package's folder, with `dist/`, `container/Dockerfile` and the runner's
+ * package.json. Rejects with `failed` when it was not built, or its dependencies are not installed.
  */
 export async function runnerContext(root: string): Promise<RunnerContext> {
-  const addon = await addonFiles(root);
-  const version = versionIn(addon, 'node_modules/better-sqlite3/package.json');
-  const manifest = { private: true, type: 'module', dependencies: { 'better-sqlite3': version } };
-  const files = [
+  const packages = await RunnerPackages.find(root);
+  const own = await ownFiles(root, packages);
+  const files = [...own, ...(await packages.files())].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { tag: tagOf(own, await packages.fingerprint()), files };
+}
+
+async function ownFiles(root: string, packages: RunnerPackages): Promise<readonly TarFile[]> {
+  const manifest = { private: true, type: 'module', dependencies: packages.direct };
+  return [
     { path: 'Dockerfile', content: await readFile(join(root, 'container/Dockerfile')) },
     { path: 'package.json', content: Buffer.from(`${JSON.stringify(manifest)}\n`) },
     ...(await compiled(root, 'dist/container/agent-runner/src')),
     ...(await compiled(root, 'dist/src/protocol')),
-    ...addon,
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { tag: `${REPOSITORY}:${hashOf(files)}`, files };
 }
 
 /**
@@ -120,30 +124,6 @@ async function compiled(root: string, folder: string): Promise<TarFile[]> {
   return readAll(files, root, '');
 }
 
-/** better-sqlite3 as it is installed on this machine, and the two small packages with which it finds its addon. */
-async function addonFiles(root: string): Promise<TarFile[]> {
-  const from = createRequire(join(root, 'package.json'));
-  const sqlite = dirname(from.resolve('better-sqlite3/package.json'));
-  const bindings = dirname(createRequire(join(sqlite, 'package.json')).resolve('bindings/package.json'));
-  const fileUri = dirname(createRequire(join(bindings, 'package.json')).resolve('file-uri-to-path/package.json'));
-  const packages = [
-    {
-      name: 'better-sqlite3',
-      folder: sqlite,
-      keep: /^(package\.json|LICENSE|lib\/.*\.js|build\/Release\/better_sqlite3\.node)$/,
-    },
-    { name: 'bindings', folder: bindings, keep: /^(package\.json|LICENSE\.md|bindings\.js)$/ },
-    { name: 'file-uri-to-path', folder: fileUri, keep: /^(package\.json|LICENSE|index\.js)$/ },
-  ];
-  const found = await Promise.all(
-    packages.map(async ({ name, folder, keep }) => {
-      const files = await filesBelow(folder, (path) => keep.test(path));
-      return readAll(files, folder, `node_modules/${name}/`);
-    }),
-  );
-  return found.flat();
-}
-
 async function filesBelow(folder: string, keep: (path: string) => boolean): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
@@ -162,21 +142,8 @@ function slashed(path: string): string {
   return path.split(sep).join('/');
 }
 
-function versionIn(files: readonly TarFile[], path: string): string {
-  const manifest: unknown = JSON.parse(files.find((file) => file.path === path)?.content.toString('utf8') ?? '{}');
-  if (
-    typeof manifest === 'object' &&
-    manifest !== null &&
-    'version' in manifest &&
-    typeof manifest.version === 'string'
-  ) {
-    return manifest.version;
-  }
-  throw new NightporterError('failed', 'better-sqlite3 is not installed: run "npm ci" first');
-}
-
-function hashOf(files: readonly TarFile[]): string {
-  const hash = createHash('sha256');
-  for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content);
-  return hash.digest('hex').slice(0, 16);
+function tagOf(files: readonly TarFile[], packages: string): string {
+  const hash = createHash('sha256').update(packages);
+  for (const { path, content } of files) hash.update(`\0${path}\0${content.length}\0`).update(content);
+  return `${REPOSITORY}:${hash.digest('hex').slice(0, 16)}`;
 }

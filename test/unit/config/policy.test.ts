@@ -3,7 +3,6 @@ import { GROUP_SETTINGS, HOST_SETTINGS, fieldOf, groupSettings, heartbeatInterva
 import { policyFor } from '../../../src/config/policy.js';
 import type { SettingName } from '../../../src/config.js';
 import { dataDirFrom } from '../../../src/config/data-dir.js';
-import { environmentOf } from '../../../src/config/lists.js';
 import { describeSettings } from '../../../src/config/reference.js';
 import type { GroupName } from '../../../src/protocol/address.js';
 import { settingsFrom } from './settings.js';
@@ -38,16 +37,6 @@ describe('policy of a session', () => {
     ['HEARTBEAT_INTERVAL_MS: auto', 10_000],
   ])('asks runners for the heartbeat that suits "%s": %i ms', (file, expected) => {
     expect(heartbeatIntervalMs(groupSettings(settingsFrom({ file }), demo))).toBe(expected);
-  });
-});
-
-describe('environment of a container', () => {
-  it('F40: holds what is listed and nothing else of the daemon', () => {
-    const daemon = { ANTHROPIC_API_KEY: 'k', AWS_SECRET: 's', TZ: 'UTC' };
-    expect(environmentOf({ ANTHROPIC_API_KEY: null, TZ: 'Asia/Tokyo', MISSING: null }, daemon)).toEqual({
-      ANTHROPIC_API_KEY: 'k',
-      TZ: 'Asia/Tokyo',
-    });
   });
 });
 

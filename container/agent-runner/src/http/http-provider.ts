@@ -1,9 +1,11 @@
+import type { LanguageModel } from 'ai';
 import { textOf } from '../message-text.js';
 import type { HttpProviderName } from '../provider-choice.js';
 import type { Completed, Failed, Message, Outcome, Provider, Turn, TurnReport } from '../provider.js';
-import type { Reply } from './ask.js';
+import type { ask as Ask, Reply } from './ask.js';
 import { findCallFailure } from './call-failure.js';
 import { failed, judgeFailure, judgeReply } from './judge-call.js';
+import type { ModelOrder } from './models.js';
 import { findReplyError, parseJson } from './reply-error.js';
 import { WatchedFetch } from './watched-fetch.js';
 
@@ -87,11 +89,12 @@ async function call({ options, key, model, to, turn, report, stop }: Call): Prom
   });
   const patience = new Patience(stop, Math.max(0, options.stopGraceMs - RESERVED_MS));
   try {
-    // Loaded with the first call: every wake waits for the runner's start.
-    const [{ ask }, { openModel }] = await Promise.all([import('./ask.js'), import('./models.js')]);
     const { name, baseUrl } = options;
-    const reply = await ask({
-      model: await openModel({ name, model, baseUrl, key, fetch: watched.fetch }),
+    const sdk = await load({ name, model, baseUrl, key, fetch: watched.fetch });
+    if (sdk === undefined)
+      return failed('fatal', true, 'its package is not installed: run "npm ci", or build the image anew');
+    const reply = await sdk.ask({
+      model: sdk.model,
       messages: conversationOf(turn),
       signal: patience.signal,
       maxTextBytes: MAX_ANSWER_BYTES,
@@ -102,6 +105,17 @@ async function call({ options, key, model, to, turn, report, stop }: Call): Prom
   } finally {
     patience.end();
     watched.end();
+  }
+}
+
+/** With the first call: every wake waits for the runner's start. */
+async function load(order: ModelOrder): Promise<{ ask: typeof Ask; model: LanguageModel } | undefined> {
+  try {
+    const [{ ask }, { openModel }] = await Promise.all([import('./ask.js'), import('./models.js')]);
+    return { ask, model: await openModel(order) };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
   }
 }
 
