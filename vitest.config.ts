@@ -17,7 +17,7 @@ const retry = process.env['CI'] === 'true' ? 1 : 0;
 /** Real daemons and engines, but no deadline measured in real time: these may run beside others. */
 const unhurried = [
   ...['runner-conformance', 'foreign-runner', 'chaos', 'doctor', 'attachments', 'docker-runtime-*', 'podman-*'],
-  'config-reload',
+  ...['config-reload', 'provider'],
   ...[
     'shown-conversation',
     'shown-dead',

@@ -41,6 +41,7 @@ export function specSource(options: SpecSourceOptions): SpecSource {
           callDeadlineMs: group.callDeadlineMs,
           historyMaxMessages: group.historyMaxMessages,
           historyMaxBytes: group.historyMaxBytes,
+          maxSessionAgeMs: group.maxSessionAgeMs,
         },
         network: group.network,
         limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },

@@ -35,6 +35,8 @@ export interface Asking {
   readonly callDeadlineMs: number;
   readonly historyMaxMessages: number;
   readonly historyMaxBytes: number;
+  /** 0: resume ids are never too old. */
+  readonly maxSessionAgeMs: number;
 }
 
 export interface SessionPlaces {
@@ -119,5 +121,6 @@ function askingEnvironment(asking: Asking): Record<string, string> {
     [RUNNER_ENV.callDeadlineMs]: String(asking.callDeadlineMs),
     [RUNNER_ENV.historyMaxMessages]: String(asking.historyMaxMessages),
     [RUNNER_ENV.historyMaxBytes]: String(asking.historyMaxBytes),
+    [RUNNER_ENV.maxSessionAgeMs]: String(asking.maxSessionAgeMs),
   };
 }

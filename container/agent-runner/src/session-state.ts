@@ -1,19 +1,20 @@
 import type Database from 'better-sqlite3';
+import { readResumeFailures, RESUME_FAILURES_KEY, USAGE_KEY } from '../../../src/protocol/runner-notes.js';
 import { formatInstant } from '../../../src/protocol/times.js';
 import { formatSession, parseSession, sessionKey } from './provider-session.js';
 import type { StoredSession } from './provider-session.js';
-import { USAGE_KEY, withTurn } from './usage.js';
+import { withTurn } from './usage.js';
 import type { TurnUsage } from './usage.js';
 
 /** What a turn leaves behind of its provider's session. */
 export type SessionChange =
-  | { readonly kind: 'keep'; readonly provider: string; readonly session: Omit<StoredSession, 'lastUsedAtMs'> }
+  | { readonly kind: 'keep'; readonly provider: string; readonly session: Omit<StoredSession, 'lastUsedMs'> }
   | { readonly kind: 'forget'; readonly provider: string };
 
 /** Reading and writing of `session_state`, within whatever transaction `db` is in. */
 export function findSession(db: Database.Database, provider: string): StoredSession | null {
   const value = findValue(db, sessionKey(provider));
-  return value === undefined ? null : parseSession(value);
+  return value === undefined ? null : parseSession(provider, value);
 }
 
 export function storeSession(db: Database.Database, provider: string, session: StoredSession, nowMs: number): void {
@@ -27,28 +28,18 @@ export function forgetSession(db: Database.Database, provider: string, id: strin
 
 export function applyChange(db: Database.Database, change: SessionChange, nowMs: number): void {
   if (change.kind === 'forget') removeSession(db, change.provider);
-  else storeSession(db, change.provider, { ...change.session, lastUsedAtMs: nowMs }, nowMs);
+  else storeSession(db, change.provider, { ...change.session, lastUsedMs: nowMs }, nowMs);
 }
 
 /** Times that a provider did not know a session which it was to resume; whoever counts reads differences. */
 export function countResumeFailure(db: Database.Database, provider: string, nowMs: number): void {
-  const key = `resume_failures:${provider}`;
-  storeValue(db, key, JSON.stringify({ count: readCount(findValue(db, key)) + 1 }), nowMs);
+  const key = RESUME_FAILURES_KEY + provider;
+  const before = readResumeFailures(key, findValue(db, key) ?? '')?.count ?? 0;
+  storeValue(db, key, JSON.stringify({ count: before + 1 }), nowMs);
 }
 
 export function addUsage(db: Database.Database, usage: TurnUsage, nowMs: number): void {
   storeValue(db, USAGE_KEY, withTurn(findValue(db, USAGE_KEY), usage), nowMs);
-}
-
-function readCount(value: string | undefined): number {
-  try {
-    const parsed: unknown = JSON.parse(value ?? '{}');
-    const count = typeof parsed === 'object' && parsed !== null && 'count' in parsed ? parsed.count : 0;
-    return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
-  } catch {
-    // Somebody else's text.
-    return 0;
-  }
 }
 
 function findValue(db: Database.Database, key: string): string | undefined {

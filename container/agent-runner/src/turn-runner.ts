@@ -109,7 +109,7 @@ export class TurnRunner {
     const id = `np-${globalThis.crypto.randomUUID()}`;
     await this.#persisted(() => {
       const nowMs = Date.now();
-      const session = { id, lastUsedAtMs: nowMs, synthetic: true, afterSeq: null };
+      const session = { id, lastUsedMs: nowMs, synthetic: true, afterSeq: null };
       this.#parts.outbound.storeSession(provider.name, session, nowMs);
     });
     return this.#told(messages, id, null);
@@ -152,7 +152,7 @@ export class TurnRunner {
       if (resume !== null) {
         outbound.forgetSession(provider.name, resume, errorClass === 'resume_invalid' ? 'refused' : 'overflown', nowMs);
       } else if (conversation !== null) {
-        const session = { id: conversation, lastUsedAtMs: nowMs, synthetic: true, afterSeq: markAfter(past) };
+        const session = { id: conversation, lastUsedMs: nowMs, synthetic: true, afterSeq: markAfter(past) };
         outbound.storeSession(provider.name, session, nowMs);
       }
     });

@@ -11,9 +11,6 @@ export interface TurnUsage extends Usage {
   readonly calls: number;
 }
 
-/** What `session_state` keeps under this key: all turns of the session, for budgets. */
-export const USAGE_KEY = 'nightporter_usage';
-
 export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
 /** One more call; undefined: of a provider that knows no figures. */

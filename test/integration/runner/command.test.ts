@@ -1,7 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RUNNER_ENV } from '../../../src/protocol/workspace.js';
 import { eventually } from '../../support/eventually.js';
 import { isAlive, RunnerSession, script } from '../../support/runner-session.js';
 
@@ -205,26 +204,6 @@ describe('the provider command', () => {
     expect(session.providerSession('provider_session:command')).toMatchObject({ id: 'abc-1' });
     expect(session.file('resumed')).toBe('\nabc-1\n');
     expect(session.file('stdin')).toContain('"resume":null');
-  });
-
-  it('reads a session id of an older format, refreshes its time, and forgets one that cannot be resumed', async () => {
-    const key = 'provider_session:command';
-    session.writeOutbound((db) => db.exec(`INSERT INTO session_state VALUES ('${key}', 'old-id', '2026-01-01')`));
-    session.enqueue({ id: 'm1', text: 'fine' });
-    session.start({
-      command: script(
-        `if grep -q '"resume":"old-id".*fine'; then echo ok; else ${report({ error_class: 'resume_invalid' })}; exit 1; fi`,
-      ),
-      env: { [RUNNER_ENV.maxSessionAgeMs]: '0' },
-    });
-    await session.untilAcked('completed', 'm1');
-    const kept = session.providerSession(key) as { id: string; last_used_at: string };
-    expect(kept.id).toBe('old-id');
-    expect(Date.now() - Date.parse(kept.last_used_at)).toBeLessThan(30_000);
-    session.enqueue({ id: 'm2', text: 'gone' });
-    await session.untilAcked('failed', 'm2');
-    expect(session.ack('m2')).toMatchObject({ error_class: 'resume_invalid' });
-    expect(session.providerSession(key)).toBeUndefined();
   });
 
   it('shows the tool that the program says it runs, until the turn is over', async () => {
