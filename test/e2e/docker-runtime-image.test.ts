@@ -6,12 +6,14 @@ import { buildRunnerImage, runnerContext, runnerImageTag } from '../../src/runti
 import { BASE_IMAGE, EngineBench, PACKAGE_ROOT, describeWithEngine, startOrThrow } from '../support/docker-engine.js';
 import { eventually } from '../support/eventually.js';
 
-/** Says who it is and that its addon works, in place of the runner. */
+/** Says who it is, that its addon works and that all packages of the runner are there, in place of the runner. */
 const STAND_IN = `
 import Database from 'better-sqlite3';
 import { ANSWER } from '../../../src/protocol/answer.js';
 const version = new Database(':memory:').prepare('SELECT 40 + 2 AS n').get().n;
-console.log(JSON.stringify({ version, ANSWER, uid: process.getuid(), home: process.env.HOME, cwd: process.cwd() }));
+const names = ['anthropic', 'openai', 'google', 'openai-compatible'].map((name) => '@ai-sdk/' + name);
+const packages = await Promise.all(['ai', '@openrouter/ai-sdk-provider', ...names].map((name) => import(name)));
+console.log(JSON.stringify({ version, packages: packages.length, ANSWER, uid: process.getuid(), home: process.env.HOME, cwd: process.cwd() }));
 `;
 
 await describeWithEngine('docker runtime: the runner image', (engine) => {
@@ -57,7 +59,13 @@ await describeWithEngine('docker runtime: the runner image', (engine) => {
       return found?.state === 'exited' ? found : undefined;
     });
     const { output } = await runtime.harvest(exited);
-    expect(JSON.parse(output)).toMatchObject({ version: 42, ANSWER: 42, home: '/workspace', cwd: '/workspace' });
+    expect(JSON.parse(output)).toMatchObject({
+      version: 42,
+      packages: 6,
+      ANSWER: 42,
+      home: '/workspace',
+      cwd: '/workspace',
+    });
     if (process.getuid?.() === 0) expect(JSON.parse(output)).toMatchObject({ uid: 10001 });
 
     const before = await engine.docker.getImage(tag).inspect();
