@@ -142,6 +142,12 @@ describe('the chain of providers', () => {
     expect(new Set(own.turns.map(({ conversation }) => conversation)).size).toBe(1);
   });
 
+  it('L16 does not go back to a history that was too long, although the fresh try failed', async () => {
+    const own = provider('own', 'synthetic', says('1'), fails(OVERFLOW), fails(DOWN), says('3'));
+    for (const text of ['a', 'b', 'c']) await bench.turn([own], text);
+    expect(own.turns.map(({ history }) => history.length)).toEqual([0, 2, 0, 0]);
+  });
+
   it('L16 fails at once where there was no history to leave out', async () => {
     const own = provider('own', 'synthetic', fails(OVERFLOW));
     expect((await bench.turn([own], 'a')).outcome).toMatchObject({ errorClass: 'context_overflow' });
