@@ -1,5 +1,6 @@
 import type { ArtifactFolder } from '../core/retention/artifacts.js';
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
+import type { GivenAnswer } from '../core/duplicates.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { RunnerNotes } from '../protocol/runner-notes.js';
@@ -31,8 +32,15 @@ export interface SessionFiles {
   /** Reads both files and the heartbeat; writes nothing. Opens outbound.db read-only and nothing else (but `containerGone`). */
   look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
 
-  /** Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. */
-  change(session: SessionAddress, changes: readonly MessageChange[]): Promise<FilesOutcome<Written>>;
+  /**
+   * Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. `rest`: what all
+   * other unfinished one-shot messages end with; default: they do not.
+   */
+  change(
+    session: SessionAddress,
+    changes: readonly MessageChange[],
+    rest?: RestFailure | null,
+  ): Promise<FilesOutcome<Written>>;
 
   /**
    * The settling step, only when no container runs. Reads the acks again and answers `stale` if they are not those
@@ -88,6 +96,12 @@ export interface SessionFiles {
     after: number,
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
+
+  /** What was answered to some messages (at most 100), oldest first; of very many the first ones. */
+  answersTo(
+    session: SessionAddress,
+    messages: readonly string[],
+  ): Promise<FilesOutcome<{ readonly rows: readonly GivenAnswer[] }>>;
 
   /** Live rows of series, by their next time; null: of all of them. */
   series(
@@ -211,10 +225,17 @@ export interface FilesLook extends FilesFacts {
   readonly signature: string;
 }
 
+export interface RestFailure {
+  readonly error: string;
+  readonly errorClass: string;
+}
+
 export interface SettleStep {
   /** Epoch of the incarnation that is gone: the fence, and part of a counted claim's mark. */
   readonly epoch: Epoch;
   readonly changes: readonly MessageChange[];
+  /** See `change`. */
+  readonly rest?: RestFailure | null;
   /** The `processing` rows to delete, exactly as the plan saw them. */
   readonly claims: readonly ClaimRef[];
   /** Ended ack rows to delete before their message is re-armed (foreign runners). */

@@ -4,7 +4,15 @@ import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type { DoomedArtifact } from '../../ports/artifacts.js';
 import type { SeriesChange } from '../../ports/series.js';
-import type { CorruptFile, MessageFiles, NewMessage, PruneLimits, SettleStep } from '../../ports/session-files.js';
+import type {
+  CorruptFile,
+  MessageFiles,
+  NewMessage,
+  PruneLimits,
+  RestFailure,
+  SettleStep,
+} from '../../ports/session-files.js';
+import { answersTo } from './answers-to.js';
 import { listArtifacts } from './artifacts.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
@@ -45,8 +53,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => deliverMessages(settings, at(session), messages)),
     look: (session: SessionAddress, nowMs: number, containerGone: boolean, replays: readonly ReplayRequest[]) =>
       outcomeOf(() => (containerGone ? lookAtRest : lookAt)(settings, at(session), nowMs, replays)),
-    change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
-      outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
+    change: (session: SessionAddress, changes: readonly MessageChange[], rest: RestFailure | null, nowMs: number) =>
+      outcomeOf(() => changeMessages(settings, at(session), { changes, rest }, nowMs)),
     settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),
     prepareStart: (session: SessionAddress, nowMs: number, resumeMaxAgeMs: number) =>
       outcomeOf(() => prepareStart(settings, at(session), nowMs, resumeMaxAgeMs)),
@@ -74,6 +82,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => purgeMessages(settings, at(session), ids, nowMs)),
     replies: (session: SessionAddress, after: number, limit: number) =>
       outcomeOf(() => listReplies(settings, at(session), after, limit)),
+    answersTo: (session: SessionAddress, messages: readonly string[]) =>
+      outcomeOf(() => answersTo(settings, at(session), messages)),
     readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
       outcomeOf(() => readAttachment(settings, at(session), part)),
     newestWrite: (session: SessionAddress) => outcomeOf(() => newestWrite(at(session))),
