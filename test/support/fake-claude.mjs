@@ -147,6 +147,7 @@ const SCENARIOS = {
     SCENARIOS.answers();
   },
   'has a wrong key': () => apiError('authentication_failed', 'Invalid API key · Please run /login', 401),
+  'has lost its account': () => apiError('oauth_org_not_allowed', 'Your organization has disabled access', 403),
   'has no credit': () => apiError('billing_error', 'Credit balance is too low', 402),
   'meets an overload': () => apiError('overloaded', 'API Error: 529 Overloaded', 529),
   'has a model that is none': () => apiError('invalid_request', 'API Error: 404 model: x', 404),

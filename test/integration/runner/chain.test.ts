@@ -87,6 +87,7 @@ describe('the chain of providers', () => {
   it.each([
     ['what may pass, whatever the last says', [DOWN, NO_KEY], 'retryable', null],
     ['what stays, where nothing may pass', [NO_KEY, { ...NO_KEY, error: 'wrong key' }], 'fatal', null],
+    ['ended for good, where nothing may pass', [{ ...NO_KEY, errorClass: 'terminated' }, NO_KEY], 'terminated', null],
     ['the limit of the one that stands in for one without a key', [NO_KEY, LIMITED], 'rate_limited', LIMITED.retryAtMs],
     ['down, where the one that stands in is limited', [DOWN, LIMITED], 'retryable', null],
   ] as const)('L19 fails as %s', async (_what, [one, two], errorClass, retryAtMs) => {

@@ -129,6 +129,7 @@ describe('the provider claude', () => {
     ['is limited, an older way', { ...LIMITED, retryAtMs: NOON_MS }],
     ['is limited and calls it a success', { ...LIMITED, retryAtMs: null }],
     ['has a wrong key', { errorClass: 'fatal', isDown: true, error: 'Invalid API key · Please run /login' }],
+    ['has lost its account', { errorClass: 'terminated', isDown: true }],
     ['has no credit', { errorClass: 'fatal', isDown: true }],
     ['meets an overload', { errorClass: 'retryable', isDown: true, error: 'API Error: 529 Overloaded' }],
     ['has a model that is none', { errorClass: 'fatal', isDown: false }],

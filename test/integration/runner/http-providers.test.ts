@@ -276,6 +276,12 @@ describe('what providers say in their own words', () => {
       { errorClass: 'fatal', isDown: true },
     ],
     [
+      'an account that is closed',
+      'openai',
+      refusing(401, { error: { message: 'closed', type: 'invalid_request_error', code: 'account_deactivated' } }),
+      { errorClass: 'terminated', isDown: true },
+    ],
+    [
       'a quota that is used up',
       'openai',
       refusing(429, { error: { message: 'pay', type: 'insufficient_quota', code: 'insufficient_quota' } }),
@@ -308,7 +314,7 @@ describe('what providers say in their own words', () => {
       },
       { errorClass: 'fatal', isDown: false },
     ],
-  ])('fails as it should for %s', async (_what, name, reaction, expected) => {
+  ])('L19 fails as it should for %s', async (_what, name, reaction, expected) => {
     server.react(reaction);
     expect((await bench.turn([provider(DIALECTS[name])], 'hi')).outcome).toMatchObject({ kind: 'failed', ...expected });
     expect(server.asked).toHaveLength(1);

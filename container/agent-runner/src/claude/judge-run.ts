@@ -21,6 +21,7 @@ interface Verdict {
 
 const UNAVAILABLE: Verdict = { errorClass: 'retryable', isDown: true };
 const UNUSABLE: Verdict = { errorClass: 'fatal', isDown: true };
+const ENDED: Verdict = { errorClass: 'terminated', isDown: true };
 const REFUSED: Verdict = { errorClass: 'fatal', isDown: false };
 const LIMITED: Verdict = { errorClass: 'rate_limited', isDown: false };
 
@@ -31,7 +32,6 @@ const API_ERRORS: Readonly<Record<string, Verdict>> = {
   server_error: UNAVAILABLE,
   unknown: UNAVAILABLE,
   authentication_failed: UNUSABLE,
-  oauth_org_not_allowed: UNUSABLE,
   billing_error: UNUSABLE,
   invalid_request: REFUSED,
   model_not_found: REFUSED,
@@ -82,6 +82,8 @@ function judgeResult(run: Conversation, result: Result): Failed | undefined {
 
 function verdictOf(run: Conversation, result: Result): Verdict | undefined {
   if (result.terminalReason === 'blocking_limit') return LIMITED;
+  // The status alone could be a wrong key's.
+  if (run.apiError === 'oauth_org_not_allowed') return ENDED;
   if (result.apiStatus !== null && result.apiStatus >= 400) return byStatus(result.apiStatus);
   // Some versions call a failed API call a success: the message itself says better.
   if (run.apiError !== null) return API_ERRORS[run.apiError] ?? UNAVAILABLE;

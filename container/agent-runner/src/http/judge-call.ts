@@ -18,6 +18,8 @@ const TOO_LONG_MESSAGES = [
 ];
 /** Words for a key that is none, whatever the status. */
 const NO_KEY_WORDS = ['API_KEY_INVALID', 'invalid_api_key'];
+/** Words for an account that is closed. */
+const ENDED_WORDS = ['account_deactivated'];
 /** A limit that no waiting lifts: another provider is worth asking. */
 const USED_UP_WORDS = ['insufficient_quota'];
 
@@ -58,6 +60,7 @@ export function judgeReply(
   const text = [status === null ? '' : `status ${String(status)}`, error.words[0] ?? '', error.message];
   const message = text.filter((part) => part !== '').join(', ') || 'an error without a word';
   if (isTooLong(error, status)) return failed('context_overflow', false, message);
+  if (error.words.some((word) => ENDED_WORDS.includes(word))) return failed('terminated', true, message);
   if (error.words.some((word) => NO_KEY_WORDS.includes(word))) return failed('fatal', true, message);
   if (status === 429) {
     const isUsedUp = error.words.some((word) => USED_UP_WORDS.includes(word));
