@@ -348,7 +348,7 @@ describe('what providers say in their own words', () => {
       const next = provider(DIALECTS.anthropic, { url: `${other.url}/v1` });
       expect(bench.answers(await bench.turn([silent, next], 'hi'))).toEqual(['here']);
       server.react(answering(OPENAI, 'back'));
-      expect(bench.answers(await bench.turn([silent, next], 'hi'))).toEqual(['back']);
+      expect(bench.answers(await bench.turn([provider(OPENAI), next], 'hi'))).toEqual(['back']);
     } finally {
       await other.close();
     }
