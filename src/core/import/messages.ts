@@ -1,7 +1,6 @@
 import type { MessageId } from '../../protocol/address.js';
 import { parseInstant } from '../../protocol/times.js';
 import { occurrenceId } from '../plan/recur.js';
-import { parseCron } from '../schedule/cron.js';
 import { nextOccurrence } from '../schedule/occurrences.js';
 import type {
   ForeignAnswer,
@@ -86,8 +85,7 @@ function ended(
   const role = plan.roles.get(id);
   if (role?.kind === 'left') return { rows: [history], notes: [...notes, note('left', `a series: ${role.why}`, id)] };
   if (role?.kind !== 'successor') return { rows: [history], notes };
-  const parsed = parseCron(role.recurrence);
-  const nextMs = parsed.kind === 'ok' ? nextOccurrence({ cron: parsed.cron, zone }, nowMs) : undefined;
+  const nextMs = nextOccurrence({ cron: role.cron, zone }, nowMs);
   if (nextMs === undefined)
     return { rows: [history], notes: [...notes, note('left', 'a series that never fires again', id)] };
   const series = liveSeries(message, id, role.recurrence, zone, nextMs);

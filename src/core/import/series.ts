@@ -1,12 +1,13 @@
 import { parseInstant } from '../../protocol/times.js';
 import { parseCron } from '../schedule/cron.js';
+import type { Cron } from '../schedule/cron.js';
 import type { ForeignAck, ForeignSeriesRow } from './foreign.js';
 
 export type SeriesRole =
   /** It carries its series on. */
-  | { readonly kind: 'live'; readonly recurrence: string }
+  | { readonly kind: 'live'; readonly recurrence: string; readonly cron: Cron }
   /** It has ended, and nothing had come after it yet: the next occurrence is made here. */
-  | { readonly kind: 'successor'; readonly recurrence: string }
+  | { readonly kind: 'successor'; readonly recurrence: string; readonly cron: Cron }
   /** Another row carries the series on. */
   | { readonly kind: 'one_shot' }
   | { readonly kind: 'left'; readonly why: string };
@@ -42,7 +43,7 @@ function rolesOf(rows: readonly ForeignSeriesRow[]): readonly (readonly [string,
 function roleOf({ recurrence }: ForeignSeriesRow, kind: 'live' | 'successor'): SeriesRole {
   const parsed = parseCron(recurrence);
   if (parsed.kind === 'bad') return { kind: 'left', why: `its schedule is none here: ${parsed.why}` };
-  return { kind, recurrence: recurrence.trim().split(/\s+/).join(' ') };
+  return { kind, cron: parsed.cron, recurrence: recurrence.trim().split(/\s+/).join(' ') };
 }
 
 function dueMs({ processAfter }: ForeignSeriesRow): number {

@@ -9,7 +9,7 @@ const TITLE_MAX_CHARS = 200;
 
 /**
  * What the sessions of an installation are called here: `<folder of the group>/<id of the session>`. Names that do not fit,
- * and all but the first of those that differ only in case, get a hash of what they were. In the order of their ids.
+ * and all but the first of those that differ only in case, get a hash of what they were. By group and id.
  */
 export function nameSessions(
   groups: readonly ForeignGroup[],
@@ -18,11 +18,11 @@ export function nameSessions(
   nowMs: number,
 ): readonly ImportedSession[] {
   const groupsById = new Map(groups.map((group) => [group.id, group]));
-  const groupNames = namesOfGroups(groups, sessions);
+  const groupNameOf = namer();
   const taken = new Set<string>();
-  return [...sessions].sort(byId).map((session) => {
+  return [...sessions].sort(byGroupAndId).map((session) => {
     const group = groupsById.get(session.group);
-    const groupName = groupNames.get(session.group) ?? nameOf(session.group);
+    const groupName = groupNameOf(session.group, group?.folder ?? session.group);
     const wanted = nameOf(session.id);
     const isTwin = taken.has(`${groupName}/${wanted}`.toLowerCase());
     const name = isTwin ? withHash(session.id, session.id) : wanted;
@@ -43,29 +43,23 @@ export function nameSessions(
   });
 }
 
-/** Case counts: the names of folders may not differ only in that. */
-function namesOfGroups(
-  groups: readonly ForeignGroup[],
-  sessions: readonly ForeignSession[],
-): ReadonlyMap<string, string> {
-  const known = new Set(groups.map(({ id }) => id));
-  const rowless = [...new Set(sessions.map(({ group }) => group))].filter((id) => !known.has(id));
-  const all = [
-    ...groups.map(({ id, folder }) => ({ id, text: folder ?? id })),
-    ...rowless.map((id) => ({ id, text: id })),
-  ];
+/** Names of groups by their ids, in the order in which they are asked for: folders may not differ only in case. */
+function namer(): (id: string, text: string) => string {
   const names = new Map<string, string>();
   const taken = new Set<string>();
-  for (const { id, text } of all.sort(byId)) {
+  return (id, text) => {
+    const known = names.get(id);
+    if (known !== undefined) return known;
     const wanted = nameOf(text);
     const name = taken.has(wanted.toLowerCase()) ? withHash(text, id) : wanted;
     taken.add(name.toLowerCase());
     names.set(id, name);
-  }
-  return names;
+    return name;
+  };
 }
 
-function byId(one: { readonly id: string }, other: { readonly id: string }): number {
+function byGroupAndId(one: ForeignSession, other: ForeignSession): number {
+  if (one.group !== other.group) return one.group < other.group ? -1 : 1;
   return one.id < other.id ? -1 : 1;
 }
 
