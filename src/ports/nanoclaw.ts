@@ -38,6 +38,8 @@ export interface Nanoclaw {
   messages(source: Source, after: number, contentMaxBytes: number): Promise<Read<Page<ForeignMessage>>>;
   answers(source: Source, after: number, contentMaxBytes: number): Promise<Read<Page<ForeignAnswer>>>;
   state(source: Source): Promise<Read<{ readonly rows: readonly StateRow[] }>>;
+  /** Where its agent may write to, and where its answers go by default. */
+  routing(source: Source): Promise<Read<{ readonly routing: Routing }>>;
   /** What lies in its inbox or outbox for these messages. */
   files(
     source: Source,
@@ -115,8 +117,17 @@ export interface StateRow {
   readonly updatedAt: string;
 }
 
+export type TextCells = Readonly<Record<string, string | null>>;
+
+/** Rows of `destinations` and `session_routing`, by their columns. */
+export interface Routing {
+  readonly destinations: readonly TextCells[];
+  readonly session: TextCells | null;
+}
+
 export interface ImportRows {
   readonly messages?: readonly ImportedMessage[];
   readonly answers?: readonly ImportedAnswer[];
   readonly state?: readonly StateRow[];
+  readonly routing?: Routing;
 }

@@ -217,6 +217,14 @@ export class NanoclawSession {
     return this;
   }
 
+  routing(): this {
+    this.#open('inbound', (db) => {
+      insert(db, 'session_routing', { id: 1, channel_type: 'telegram', platform_id: 'tg:1', thread_id: null });
+      insert(db, 'destinations', { name: 'ann', type: 'channel', channel_type: 'telegram', platform_id: 'tg:1' });
+    });
+    return this;
+  }
+
   state(key: string, value: string): this {
     this.#open('outbound', (db) => {
       insert(db, 'session_state', { key, value, updated_at: AT });

@@ -89,7 +89,13 @@ function register(
     registry.createSession({ address, createdAtMs, provider, project, title, image: null, command: null });
     if (look !== undefined) {
       const { counts, signature, lastActiveMs, liveSeries, due } = look;
-      registry.recordLook(address, { counts, signature, lastActiveMs, liveSeries, nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs });
+      registry.recordLook(address, {
+        counts,
+        signature,
+        lastActiveMs,
+        liveSeries,
+        nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
+      });
     }
     if (status === 'closed') registry.setStatus(address, 'closed', nowMs, 'imported as closed');
     registry.lowerNextDue(address, nowMs);
@@ -125,7 +131,10 @@ class SessionImport {
   async bring(): Promise<void> {
     const { nanoclaw, source } = this.#work;
     const opened = requireRead(await nanoclaw.openSession(source, this.#folder));
-    if (opened.inbound.kind === 'there') await this.#bringMessages();
+    if (opened.inbound.kind === 'there') {
+      await this.#bringMessages();
+      await this.#bringRouting();
+    }
     if (opened.outbound.kind === 'refused') {
       this.notes.left(`all answers and claims: ${opened.outbound.why}`, 'outbound.db');
     } else if (opened.outbound.kind === 'there') {
@@ -211,6 +220,12 @@ class SessionImport {
     }
   }
 
+  async #bringRouting(): Promise<void> {
+    const read = await this.#work.nanoclaw.routing(this.#work.source);
+    if (read.kind === 'refused') this.notes.left(`where its agent may write to: ${read.why}`, 'destinations');
+    else if (!this.#work.dryRun) await this.#write({ routing: read.routing });
+  }
+
   async #bringState(): Promise<void> {
     const read = await this.#work.nanoclaw.state(this.#work.source);
     if (read.kind === 'refused') {
@@ -244,7 +259,7 @@ class SessionImport {
   }
 
   async #write(rows: ImportRows): Promise<void> {
-    const isEmpty = Object.values(rows).every((list: readonly unknown[]) => list.length === 0);
+    const isEmpty = Object.values(rows).every((list: unknown) => Array.isArray(list) && list.length === 0);
     if (this.#work.dryRun || isEmpty) return;
     const { collisions } = await this.#work.nanoclaw.write(this.#session.address, rows);
     for (const id of collisions) this.notes.left('a row whose id another one has', id);

@@ -12,7 +12,7 @@ import { writeOutboundFile } from '../session-files/outbound.js';
 import { removeTree } from '../session-files/remove-tree.js';
 import { removeSession } from '../session-files/remove.js';
 import { importPaths, sessionPaths } from '../session-files/session-paths.js';
-import { insertAnswers, insertDeliveries, insertMessages, insertState } from './insert-rows.js';
+import { insertAnswers, insertDeliveries, insertMessages, insertRouting, insertState } from './insert-rows.js';
 
 /** Host only: of what a folder was made from, until its registry row says so. */
 const MARK_FILE = 'imported.json';
@@ -49,16 +49,17 @@ function readMark(host: string): string | undefined {
 export function writeRows(
   settings: FilesSettings,
   session: SessionAddress,
-  { messages = [], answers = [], state = [] }: ImportRows,
+  { messages = [], answers = [], state = [], routing }: ImportRows,
 ): { readonly collisions: readonly string[] } {
   const paths = importPaths(settings.dataDir, session);
   const collisions: string[] = [];
   const delivered = answers.filter((answer) => answer.delivered !== null);
-  if (messages.length > 0 || delivered.length > 0) {
+  if (messages.length > 0 || delivered.length > 0 || routing !== undefined) {
     writeInbound(settings, paths, (database) => {
       const work = database.transaction(() => {
         collisions.push(...insertMessages(database, messages));
         insertDeliveries(database, delivered);
+        if (routing !== undefined) insertRouting(database, routing);
       });
       work.immediate();
       return {};

@@ -1,5 +1,5 @@
 import type { ImportedAnswer, ImportedMessage } from '../../core/import/foreign.js';
-import type { StateRow } from '../../ports/nanoclaw.js';
+import type { Routing, StateRow } from '../../ports/nanoclaw.js';
 import { formatInstant } from '../../protocol/times.js';
 import { codeOf } from '../session-files/finding.js';
 import type { SqliteDatabase } from '../session-files/open-database.js';
@@ -83,6 +83,14 @@ export function insertDeliveries(database: SqliteDatabase, answers: readonly Imp
 export function insertState(database: SqliteDatabase, rows: readonly StateRow[]): void {
   const insert = database.prepare('INSERT OR REPLACE INTO session_state (key, value, updated_at) VALUES (?, ?, ?)');
   for (const { key, value, updatedAt } of rows) insert.run(key, value, updatedAt);
+}
+
+export function insertRouting(database: SqliteDatabase, { destinations, session }: Routing): void {
+  for (const destination of destinations) {
+    if (destination['name'] === null || destination['type'] === null) continue;
+    insertFirst(database, 'destinations', [destination]);
+  }
+  if (session !== null) insertFirst(database, 'session_routing', [{ id: 1, ...session }]);
 }
 
 /** The first that is not in the way of another row; false: its id is taken. */

@@ -1,5 +1,5 @@
 import type { ForeignAck, ForeignAnswer, ForeignMessage, ForeignSeriesRow } from '../../core/import/foreign.js';
-import type { Page, StateRow } from '../../ports/nanoclaw.js';
+import type { Page, Routing, StateRow, TextCells } from '../../ports/nanoclaw.js';
 import { integerCell, integerOf, textCell, textOf } from '../session-files/cells.js';
 import type { SqliteDatabase } from '../session-files/open-database.js';
 import { cellOf, columnsOf, readCopy, requireColumns } from './read-copy.js';
@@ -159,6 +159,25 @@ export function readState(mailbox: Mailbox): readonly StateRow[] {
     const value = textOf(row['value']);
     return key === null || value === null ? [] : { key, value, updatedAt: textOf(row['updated_at']) ?? '' };
   });
+}
+
+export const DESTINATION_COLUMNS = ['name', 'display_name', 'type', 'channel_type', 'platform_id', 'agent_group_id'];
+export const ROUTING_COLUMNS = ['channel_type', 'platform_id', 'thread_id'];
+
+export function readRouting({ inbound }: Mailbox): Routing {
+  const routing = readCopy(inbound, (database) => ({
+    destinations: readTexts(database, 'destinations', DESTINATION_COLUMNS),
+    session: readTexts(database, 'session_routing', ROUTING_COLUMNS)[0] ?? null,
+  }));
+  return routing ?? { destinations: [], session: null };
+}
+
+function readTexts(database: SqliteDatabase, table: string, names: readonly string[]): readonly TextCells[] {
+  const columns = columnsOf(database, table);
+  if (columns.size === 0) return [];
+  const cells = names.map((name) => cellOf(columns, name, (column) => textCell(column, PLACE_MAX_BYTES)));
+  const rows = database.prepare<[], Cells>(`SELECT ${cells.join(', ')} FROM ${table} LIMIT ${String(STATE_MAX)}`).all();
+  return rows.map((row) => Object.fromEntries(names.map((name) => [name, textOf(row[name])])));
 }
 
 function placeOf(row: Cells) {

@@ -14,6 +14,7 @@ import {
   checkOutbound,
   readAnswers,
   readMessages,
+  readRouting,
   readSeries,
   readState,
   type Mailbox,
@@ -75,6 +76,7 @@ export function nanoclawOperations(settings: FilesSettings) {
     nanoclawAnswers: (source: Source, after: number, maxBytes: number) =>
       readOf(() => readAnswers(mailbox(source), after, maxBytes)),
     nanoclawState: (source: Source) => readOf(() => ({ rows: readState(mailbox(source)) })),
+    nanoclawRouting: (source: Source) => readOf(() => ({ routing: readRouting(mailbox(source)) })),
     nanoclawFiles: (source: Source, name: FolderName, box: Box, ids: readonly string[]) =>
       readOf(() => ({ found: withForeignSession(source, name, (folder) => listBoxes(folder, box, ids, settings)) })),
     nanoclawCopyFile: (

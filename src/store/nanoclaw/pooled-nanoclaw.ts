@@ -86,6 +86,10 @@ export class PooledNanoclaw implements Nanoclaw {
     return this.#read('nanoclawState', [source]);
   }
 
+  routing(source: Source): ReturnType<Nanoclaw['routing']> {
+    return this.#read('nanoclawRouting', [source]);
+  }
+
   files(...params: Parameters<Nanoclaw['files']>): ReturnType<Nanoclaw['files']> {
     return this.#read('nanoclawFiles', params);
   }

@@ -27,9 +27,9 @@ describe('importing NanoClaw', () => {
 
   const run = (options: { readonly dryRun?: boolean; readonly group?: string } = {}): Promise<ImportView> =>
     importNanoclaw(fixture.desk, { folder: there.root, dryRun: false, ...options });
-  const rowsOf = (session: string, table: 'messages_in' | 'messages_out' | 'session_state' | 'delivered'): Row[] => {
+  const rowsOf = (session: string, table: string): Row[] => {
     const paths = sessionPaths(fixture.dataDir, session as SessionAddress);
-    const isInbound = table === 'messages_in' || table === 'delivered';
+    const isInbound = table !== 'messages_out' && table !== 'session_state';
     const db = new Database(isInbound ? paths.inbound : paths.outbound, { readonly: true });
     try {
       return db.prepare<[], Row>(`SELECT * FROM ${table} ORDER BY rowid`).all();
@@ -150,7 +150,7 @@ describe('importing NanoClaw', () => {
     there.group('ag', 'main');
     const session = there.session('ag', 's').message('m1', { status: 'completed' });
     session.answer('a1', 'm1', 'first').answer('a2', 'm1', 'second', false);
-    session.state('continuation:claude', 'bare-id').state('token_usage', '{}');
+    session.state('continuation:claude', 'bare-id').state('token_usage', '{}').routing();
     there.finish();
     const view = onlySession(await run());
     expect(view.counts).toMatchObject({ answers: 2, resumeIds: 1 });
@@ -160,6 +160,8 @@ describe('importing NanoClaw', () => {
     ]);
     expect(rowsOf('main/s', 'delivered')).toMatchObject([{ message_out_id: 'a1', platform_message_id: 'tg-a1' }]);
     expect(rowsOf('main/s', 'session_state')).toMatchObject([{ key: 'continuation:claude', value: 'bare-id' }]);
+    expect(rowsOf('main/s', 'destinations')).toMatchObject([{ name: 'ann', type: 'channel', platform_id: 'tg:1' }]);
+    expect(rowsOf('main/s', 'session_routing')).toMatchObject([{ id: 1, channel_type: 'telegram', thread_id: null }]);
     const ids = await fixture.files.resumeIds('main/s' as SessionAddress);
     expect(ids).toMatchObject({ kind: 'ok', ids: ['bare-id'] });
   });
@@ -210,15 +212,15 @@ describe('importing NanoClaw', () => {
     const view = await run();
     expect(view.counts).toMatchObject({ brought: 4, left: 0 });
     expect(view.sessions.map(({ from, session }) => `${from} ${session}`)).toEqual([
-      'ag-3/..odd.. b-cca592c6d94de32c/odd-667e93d9ea71d942',
       'ag-1/S Team/S',
       'ag-1/s Team/s-af63ee4c86020b22',
       'ag-2/s2 team-e3f6e483e0e344b2/s2',
+      'ag-3/..odd.. b-cca592c6d94de32c/odd-667e93d9ea71d942',
     ]);
     expect(view.sessions.flatMap(({ notes }) => notes.map(({ first }) => first))).toEqual([
-      'ä b/..odd..',
       'Team/s',
-      'team/s',
+      'team/s2',
+      'ä b/..odd..',
     ]);
   });
 
@@ -274,11 +276,18 @@ describe('importing NanoClaw', () => {
     expect(readdirSync(fixture.dataDir)).not.toContain('importing');
   });
 
-  it('brings one group where one is named', async () => {
+  it('brings one group where one is named, one import at a time, and nothing back that was deleted here', async () => {
     makeSome(there);
-    const view = await run({ group: 'side' });
+    const first = run({ group: 'side' });
+    const second = run();
+    await expect(second).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('another import') as string,
+    });
+    const view = await first;
     expect(view.sessions.map(({ session }) => session)).toEqual(['side/s3']);
     await expect(run({ group: 'nope' })).rejects.toMatchObject({ code: 'not_found' });
+    fixture.registry.deleteSession('side/s3' as SessionAddress, Date.now());
     expect((await run()).counts).toMatchObject({ brought: 2, known: 1 });
   });
 
@@ -298,30 +307,17 @@ describe('importing NanoClaw', () => {
     expect(readdirSync(join(fixture.dataDir, 'sessions'))).toEqual(['side']);
   });
 
-  it('is not brought back after it was deleted here', async () => {
-    makeSome(there);
-    await run();
-    fixture.registry.deleteSession('main/s1' as SessionAddress, Date.now());
-    expect((await run()).counts).toMatchObject({ brought: 0, known: 3 });
-  });
-
-  it('reads session files of the first versions, which lack columns', async () => {
+  it('reads long histories page by page, and session files of the first versions, which lack columns', async () => {
     there.remove();
     there = new NanoclawInstallation({ early: true });
     there.group('ag', 'main');
-    there.session('ag', 's').message('m', { recurrence: DAILY, process_after: '2031-01-01T06:30:00Z' }).message('c');
+    const session = there.session('ag', 's').message('m', { recurrence: DAILY, process_after: '2031-01-01T06:30:00Z' });
+    session.history(1_777).message('last');
     there.finish();
-    expect(onlySession(await run()).counts).toMatchObject({ pending: 2, series: 1 });
+    expect(onlySession(await run()).counts).toMatchObject({ pending: 2, series: 1, completed: 1_777 });
     expect(messageOf('main/s', 'm')).toMatchObject({ trigger: 1, on_wake: 0, series_id: 'm' });
-  });
-
-  it('goes through long histories page by page', async () => {
-    there.group('ag', 'main');
-    there.session('ag', 's').history(1_777).message('last');
-    there.finish();
-    expect(onlySession(await run()).counts).toMatchObject({ completed: 1_777, pending: 1 });
     const rows = rowsOf('main/s', 'messages_in');
-    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_778 }, (_, at) => 2 * at + 2));
+    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_779 }, (_, at) => 2 * at + 2));
   });
 
   it('refuses what is no installation, and one whose central database cannot be read', async () => {
@@ -336,16 +332,6 @@ describe('importing NanoClaw', () => {
     await expect(importNanoclaw(fixture.desk, { folder: 'relative', dryRun: false })).rejects.toMatchObject({
       code: 'usage',
     });
-  });
-
-  it('is one at a time', async () => {
-    makeSome(there);
-    const first = run();
-    await expect(run()).rejects.toMatchObject({
-      code: 'refused',
-      message: expect.stringContaining('another import') as string,
-    });
-    expect((await first).counts.brought).toBe(3);
   });
 });
 
