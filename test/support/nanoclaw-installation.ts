@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -229,6 +230,19 @@ export class NanoclawSession {
     this.#open('outbound', (db) => {
       insert(db, 'session_state', { key, value, updated_at: AT });
     });
+    return this;
+  }
+
+  /** Its host was killed in the middle of a write: what was not committed is in the file, what it replaced in a journal. */
+  killedWhileWriting(): this {
+    const path = join(this.folder, 'inbound.db');
+    const db = new Database(path);
+    db.exec('PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE');
+    db.prepare("UPDATE messages_in SET status = 'failed', content = content || ?").run(' '.repeat(2_000));
+    for (const suffix of ['', '-journal']) cpSync(path + suffix, `${path}.kept${suffix}`);
+    db.exec('ROLLBACK');
+    db.close();
+    for (const suffix of ['', '-journal']) renameSync(`${path}.kept${suffix}`, path + suffix);
     return this;
   }
 

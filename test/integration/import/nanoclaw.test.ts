@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -17,7 +18,7 @@ describe('importing NanoClaw', () => {
   let there: NanoclawInstallation;
 
   beforeEach(() => {
-    fixture = openDeskFixture({ attachmentMaxBytes: 1_000 });
+    fixture = openDeskFixture({ attachmentMaxBytes: 1_000, messageMaxBytes: 2_000 });
     there = new NanoclawInstallation();
   });
   afterEach(async () => {
@@ -81,9 +82,11 @@ describe('importing NanoClaw', () => {
     session.message('hidden-failure', { status: 'completed' }).ack('hidden-failure', 'failed');
     session.message('script').ack('script', 'script-skip:error');
     session.message('finished', { status: 'completed' }).message('dead', { status: 'failed' });
+    session.message('long', { content: JSON.stringify({ text: 'x'.repeat(2_000) }) });
     there.finish();
     const view = onlySession(await run());
     expect(view.counts).toMatchObject({ pending: 2, completed: 2, failed: 4, series: 0 });
+    expect(view.notes).toEqual([note('left', 'a message whose content is over the limit (MESSAGE_MAX_BYTES)', 'long')]);
     expect(messageOf('main/s', 'waits')).toMatchObject({
       ...{
         seq: 2,
@@ -175,6 +178,7 @@ describe('importing NanoClaw', () => {
     writeFileSync(there.path('secret'), 'secret');
     symlinkSync(there.path('secret'), join(session.folder, 'inbox', 'm2', 'link'));
     symlinkSync(there.root, join(session.folder, 'inbox', 'm3'));
+    execFileSync('mkfifo', [join(session.folder, 'outbox', 'a1', 'pipe')]);
     there.finish();
     const view = onlySession(await run());
     expect(view.counts).toMatchObject({ files: 2, pending: 3, answers: 1 });
@@ -184,6 +188,7 @@ describe('importing NanoClaw', () => {
       note('left', 'a file of its inbox: is a folder, not a regular file', 'm2/folder'),
       note('left', 'a file of its inbox: is a link, not a regular file', 'm2/link'),
       note('left', 'a file of its inbox: is a link, not a folder', 'm3/m3'),
+      note('left', 'a file of its outbox: is a fifo, not a regular file', 'a1/pipe'),
     ]);
     const paths = sessionPaths(fixture.dataDir, 'main/s' as SessionAddress);
     const [row] = rowsOf('main/s', 'messages_in');
@@ -226,12 +231,20 @@ describe('importing NanoClaw', () => {
 
   it('F1: leaves sessions whose files cannot be read, says why, and brings the others', async () => {
     there.group('ag', 'main');
-    for (const id of ['broken', 'cut', 'linked', 'no-folder', 'view']) there.session('ag', id).message('m');
+    for (const id of ['broken', 'cut', 'linked', 'no-folder', 'pipe', 'super', 'view'])
+      there.session('ag', id).message('m');
     there.session('ag', 'fine').message('m').answer('a', 'm', 'x');
     there.session('ag', 'half').message('m');
+    there.session('ag', 'midway').history(3_000);
+    there.session('ag', 'torn').history(100).message('m').killedWhileWriting();
     const at = (...parts: string[]): string => there.path('data', 'v2-sessions', 'ag', ...parts);
     writeFileSync(at('broken', 'inbound.db'), 'no database at all, but long enough to be one'.repeat(100));
     writeFileSync(at('cut', 'inbound.db'), readFileSync(at('cut', 'inbound.db')).subarray(0, 5_000));
+    writeFileSync(at('super', 'inbound.db-journal'), Buffer.from(`${'00'.repeat(600)}d9d505f920a163d7`, 'hex'));
+    rmSync(at('pipe', 'inbound.db'));
+    execFileSync('mkfifo', [at('pipe', 'inbound.db')]);
+    const bytes = readFileSync(at('midway', 'inbound.db'));
+    writeFileSync(at('midway', 'inbound.db'), bytes.fill(0xff, bytes.length / 2, bytes.length / 2 + 20_000));
     writeFileSync(at('half', 'outbound.db'), 'nonsense'.repeat(1_000));
     replaceByLink(at('linked', 'inbound.db'), at('fine', 'inbound.db'));
     replaceByLink(at('no-folder'), at('fine'));
@@ -249,14 +262,24 @@ describe('importing NanoClaw', () => {
       'main/cut': expect.stringMatching(/SQLITE_CORRUPT/) as string,
       'main/linked': 'inbound.db: inbound.db is a link, not a regular file',
       'main/no-folder': expect.stringContaining('there is no folder "no-folder", or it is a link') as string,
+      'main/midway': expect.stringMatching(/SQLITE_CORRUPT/) as string,
+      'main/pipe': 'inbound.db: inbound.db is a fifo, not a regular file',
+      'main/super': 'inbound.db: inbound.db-journal names a super-journal',
+      'main/torn': null,
       'main/view': 'inbound.db: messages_in is no plain table',
     });
     expect(view.sessions.find(({ session }) => session === 'main/half')?.notes).toEqual([
       note('left', 'all answers and claims: outbound.db: SQLITE_NOTADB: file is not a database', 'outbound.db'),
     ]);
     expect(view.notes).toContainEqual(note('left', 'a folder without a row in sessions', 'ag/stray'));
-    expect([...fixture.registry.eachSession()].map(({ address }) => address)).toEqual(['main/fine', 'main/half']);
-    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['fine', 'half']);
+    expect([...fixture.registry.eachSession()].map(({ address }) => address)).toEqual([
+      ...['main/fine', 'main/half', 'main/torn'],
+    ]);
+    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['fine', 'half', 'torn']);
+    expect(messageOf('main/torn', 'm')).toMatchObject({
+      status: 'pending',
+      content: expect.not.stringMatching(/ $/) as string,
+    });
   });
 
   it('changes nothing when it is run again, and nothing under the installation; a dry run lists what the run did', async () => {
@@ -305,6 +328,20 @@ describe('importing NanoClaw', () => {
       'there is a folder of no session in its place (sessions/side/s3): move it away',
     ]);
     expect(readdirSync(join(fixture.dataDir, 'sessions'))).toEqual(['side']);
+  });
+
+  it('makes anew what was put in its place and not committed', async () => {
+    makeSome(there);
+    const cut = (): never => {
+      throw new Error('killed');
+    };
+    const registry = { ...fixture.registry, together: cut };
+    const dead = { ...fixture.desk, registry };
+    await expect(importNanoclaw(dead, { folder: there.root, dryRun: false })).rejects.toThrow('killed');
+    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1']);
+    expect([...fixture.registry.eachSession()]).toEqual([]);
+    expect((await run()).counts).toMatchObject({ brought: 3, left: 0, pending: 4 });
+    expect(rowsOf('main/s1', 'messages_in')).toHaveLength(4);
   });
 
   it('reads long histories page by page, and session files of the first versions, which lack columns', async () => {
