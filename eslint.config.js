@@ -72,6 +72,7 @@ const RESERVED = [
   { name: '@hono/node-server', rooms: ['http'] },
   { name: 'commander', rooms: ['cli', 'entry'] },
   { name: 'pino', rooms: ['observe'] },
+  { name: 'prom-client', rooms: ['observe'] },
   { name: 'cron-parser', rooms: ['core'] },
 ];
 const PURE = ['core', 'ports', 'protocol'];

@@ -136,14 +136,14 @@ export const HOST_SETTINGS = z.object({
   }),
   STALE_ACTIVE: choice({
     section: ENGINE,
-    text: 'At start, claims without a container that are older than STALE_ACTIVE_MS: fail makes dead letters of them. Not applied yet.',
+    text: 'At start, claims without a container that are older than STALE_ACTIVE_MS: fail makes dead letters of them, retry takes them for any other unfinished turn.',
     restart: true,
     choices: ['fail', 'retry'],
     default: 'fail',
   }),
   STALE_ACTIVE_MS: duration({
     section: ENGINE,
-    text: 'See STALE_ACTIVE; the age counts from the last activity. Not applied yet.',
+    text: 'See STALE_ACTIVE; the age counts from the last sign of life of the turn.',
     restart: true,
     min: 50,
     max: 365 * DAY,

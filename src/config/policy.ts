@@ -21,10 +21,13 @@ export function policyFor(settings: Settings, group: GroupName, sessionProvider:
     backoffBaseMs: own.backoffBaseMs,
     maxToolTimeoutMs: own.maxToolTimeoutMs,
     lockedStopMs: settings.lockedStopMs,
+    maxSessionAgeMs: own.maxSessionAgeMs,
     guardMaxRestarts: settings.guardMaxRestarts,
     guardProbeMs: settings.guardProbeMs,
     timezone: settings.timezone,
     foreignAnswered: own.foreignAnswered,
+    staleActive: settings.staleActive,
+    staleActiveMs: settings.staleActiveMs,
     progressJudged: !isCommand || (own.commandOutputIsProgress && own.turnTimeoutMs !== null),
   };
 }

@@ -37,6 +37,12 @@ export const retentionSettings = (section: string) => ({
     max: LONGEST,
     default: 7 * DAY,
   }),
+  MAX_SESSION_AGE_MS: window({
+    section,
+    text: 'The session id of a provider that was not used for longer is dropped, and the next turn begins afresh.',
+    max: LONGEST,
+    default: DAY,
+  }),
   KEEP_COMPLETED_DAYS: days({
     section,
     text: 'How long completed messages stay in the session file, with their attachments.',

@@ -24,7 +24,7 @@ export type Action =
     }
   | {
       readonly kind: 'fail';
-      readonly reason: ErrorClass | 'unclassed' | 'tries_spent' | 'deferrals_spent';
+      readonly reason: ErrorClass | 'unclassed' | 'tries_spent' | 'deferrals_spent' | 'stale_active';
       readonly by: DecidedBy;
       readonly messageId: MessageId;
       readonly change: MessageChange;
@@ -127,6 +127,8 @@ export type Action =
         | 'draining'
         | 'runtime_unknown'
         | 'in_flight'
+        /** Its provider limits us. */
+        | 'provider_limited'
         | 'files_busy'
         | 'staleness_waits'
         /** What has to be done needs the container gone, and it still holds a claim. */

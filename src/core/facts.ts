@@ -1,5 +1,6 @@
 import type { MessageId } from '../protocol/address.js';
 import type { AckRow, ContainerStateRow, MessageRow } from '../protocol/rows.js';
+import type { RunnerNotes } from '../protocol/runner-notes.js';
 
 /** What is free to be claimed: pending, `trigger` 1, and without an ack of its present attempt. */
 export interface DueSummary {
@@ -64,6 +65,7 @@ export interface FilesFacts {
   readonly answers: { readonly count: number; readonly mark: number };
   /** Newest ack row of any status by `status_changed`; null when there is none. */
   readonly newestAck: { readonly statusChanged: string; readonly incarnation: number | null } | null;
+  readonly notes: RunnerNotes;
   /** Newest of message, ack, answer and heartbeat; null when the session has none of them. */
   readonly lastActiveMs: number | null;
 }

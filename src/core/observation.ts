@@ -1,6 +1,7 @@
 import type { FilesFacts } from './facts.js';
 import type { GuardState } from './guard.js';
 import type { RunningMemory } from './memory.js';
+import type { GatePermission } from './provider-gate.js';
 import type { StopReason } from './reasons.js';
 
 /** Everything that the plan of one session may depend on. */
@@ -18,6 +19,10 @@ export interface SessionObservation {
   readonly files: FilesObservation;
   /** The daemon is draining: nothing is woken, what is without a claim is stopped. */
   readonly draining: boolean;
+  /** Whether its provider lets it be woken. */
+  readonly gate: GatePermission;
+  /** Its claims, or its container, are of before this host process started, and no container was found running since. */
+  readonly leftBehind: boolean;
 }
 
 export interface LastEnd {

@@ -14,12 +14,17 @@ export interface Policy {
   readonly backoffBaseMs: number;
   readonly maxToolTimeoutMs: number;
   readonly lockedStopMs: number;
+  /** How long after its last use a provider's session is resumed; 0: always. */
+  readonly maxSessionAgeMs: number;
   /** Restarts that follow a fruitless first start. */
   readonly guardMaxRestarts: number;
   readonly guardProbeMs: number;
   /** Zone of series that name none. */
   readonly timezone: string;
   readonly foreignAnswered: 'retry' | 'complete';
+  /** What becomes of claims that an outage left behind, where nothing happened for `staleActiveMs`. */
+  readonly staleActive: 'fail' | 'retry';
+  readonly staleActiveMs: number;
   /** Whether NO_PROGRESS_MS judges this session's runner (the `command` provider only when TURN_TIMEOUT_MS is set). */
   readonly progressJudged: boolean;
 }

@@ -3,6 +3,7 @@ import type { Reload } from '../config/reload.js';
 import type { Settings } from '../config.js';
 import { cleanStaging } from '../desk/stage-attachment.js';
 import { serveHttp } from '../http/server.js';
+import { createMetrics } from '../observe/metrics.js';
 import type { Logger } from '../observe/logs.js';
 import { openRegistry } from '../store/registry/open-registry.js';
 import { systemClock } from '../system.js';
@@ -68,7 +69,7 @@ async function serve(
   if (stopping.isRequested()) return;
   void cleanStaging(desk);
   upkeep.start();
-  const server = await serveHttp({ desk });
+  const server = await serveHttp({ desk, metrics: createMetrics(desk.registry) });
   log.info({ socket: server.socketPath }, 'ready');
   try {
     await stopping.requested;

@@ -17,6 +17,7 @@ export function upkeepSettings(settings: Settings): UpkeepSettings {
     shortest: {
       closeAfterMs: shortest(all.map(({ sessionCloseAfterMs }) => sessionCloseAfterMs)),
       deleteAfterMs: shortest(all.map(({ sessionDeleteAfterMs }) => sessionDeleteAfterMs)),
+      resumeIdsMs: shortest(all.map(({ maxSessionAgeMs }) => maxSessionAgeMs)),
     },
     conversationMaxAgeMs: settings.conversationMaxAgeDays * DAY_MS,
   };
@@ -27,6 +28,7 @@ export function retentionOf(settings: Settings, group: GroupName): Retention {
   return {
     closeAfterMs: own.sessionCloseAfterMs,
     deleteAfterMs: own.sessionDeleteAfterMs,
+    resumeIdsMs: own.maxSessionAgeMs,
     completedMs: own.keepCompletedDays * DAY_MS,
     deadLettersMs: own.deadLetterDays * DAY_MS,
     artifacts: {

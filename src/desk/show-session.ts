@@ -30,6 +30,9 @@ export function showSession(desk: Desk, session: string): SessionView {
     epoch: record.epoch,
     nextDue: instantOrNull(record.nextDueAtMs),
     messages: { spooled: desk.registry.spooled(record.address, SPOOLED_SHOWN).length, ...record.counts },
+    providerSessions: desk.registry.providerSessions(record.address).map(({ provider, id, lastUsedMs }) => ({
+      ...{ provider, id, lastUsedAt: lastUsedMs === 0 ? null : formatInstant(lastUsedMs) },
+    })),
     incarnations: desk.registry.incarnations(record.address, INCARNATIONS_SHOWN).map(viewOfIncarnation),
   };
 }

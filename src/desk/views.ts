@@ -124,6 +124,13 @@ export interface SessionView extends SessionSummaryView {
   readonly nextDue: string | null;
   readonly messages: MessageTotalsView;
   readonly incarnations: readonly IncarnationView[];
+  /** What providers know it by: the next turn goes on from there, unless it is too old by then. */
+  readonly providerSessions: readonly {
+    readonly provider: string;
+    readonly id: string;
+    /** null: an older format that does not say. */
+    readonly lastUsedAt: string | null;
+  }[];
 }
 
 export interface IncarnationView {

@@ -18,6 +18,7 @@ import {
 } from '../desk/parse-input.js';
 import type { PingBody } from '../desk/wire.js';
 import { HTTP_STATUS } from '../desk/wire.js';
+import type { MetricsPage } from '../observe/metrics.js';
 import { NightporterError } from '../protocol/errors.js';
 import { errorBody } from './error-body.js';
 import { bytesOf, readJson, requireSize } from './read-body.js';
@@ -34,7 +35,7 @@ type Env = { Bindings: HttpBindings };
 const ATTACHMENT = z.object({ reply: z.string(), name: z.string() });
 const MARK = z.object({ after: z.coerce.number().int().nonnegative().default(0) });
 
-export function routes(desk: Desk, api: DeskApi): Hono<Env> {
+export function routes(desk: Desk, api: DeskApi, metrics?: MetricsPage): Hono<Env> {
   const app = new Hono<Env>();
   const body = (c: Context<Env>, maxBytes = SMALL_BODY_BYTES) => readJson(c.env.incoming, maxBytes);
   const upload = (c: Context<Env>) => {
@@ -44,6 +45,9 @@ export function routes(desk: Desk, api: DeskApi): Hono<Env> {
   const session = (c: Context<Env>) => `${c.req.param('group') ?? ''}/${c.req.param('session') ?? ''}`;
 
   app.get('/v1/ping', (c) => c.json({ pid: process.pid, dataDir: desk.settings().dataDir } satisfies PingBody));
+  if (metrics !== undefined) {
+    app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
+  }
   app.get('/v1/status', async (c) => c.json(await api.status()));
 
   app.post('/v1/messages', async (c) => {

@@ -2,6 +2,7 @@ import { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { deskApi } from '../desk/desk-api.js';
 import type { Desk } from '../desk/desk.js';
+import type { MetricsPage } from '../observe/metrics.js';
 import { listenPrivately, prepareSocket, removeNoted } from './socket.js';
 import { routes } from './routes.js';
 
@@ -20,15 +21,18 @@ export interface HttpServer {
  */
 export async function serveHttp({
   desk,
+  metrics,
   env = process.env,
 }: {
   readonly desk: Desk;
+  /** Default: there is no such page. */
+  readonly metrics?: MetricsPage;
   /** For XDG_RUNTIME_DIR. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }): Promise<HttpServer> {
   const { dataDir } = desk.settings();
   const socketPath = prepareSocket(dataDir, env);
-  const app = routes(desk, deskApi(desk));
+  const app = routes(desk, deskApi(desk), metrics);
   const server = createAdaptorServer({
     fetch: (request, bindings) => ('incoming' in bindings ? app.fetch(request, bindings) : app.fetch(request)),
     overrideGlobalObjects: false,

@@ -1,5 +1,7 @@
 import type { ChannelKey, Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
 import type { MessageCounts, ReplayRequest } from '../core/facts.js';
+import type { ProviderGate } from '../core/provider-gate.js';
+import type { ProviderSession, RunnerNotes } from '../protocol/runner-notes.js';
 import type { GuardState } from '../core/guard.js';
 import type { StopReason } from '../core/reasons.js';
 import type { NewMessage } from './session-files.js';
@@ -163,8 +165,25 @@ export interface Registry {
   findIncarnation(session: SessionAddress, epoch: Epoch): IncarnationRecord | undefined;
   /** Newest first. */
   incarnations(session: SessionAddress, limit: number): readonly IncarnationRecord[];
+  /** Sessions that may have claims or containers which nobody of this process has seen yet: open incarnations, claims as last counted. */
+  leftBehind(): readonly SessionAddress[];
   /** Incarnations without a `stoppedAtMs`. */
   openIncarnations(): readonly IncarnationRecord[];
+
+  // --- providers
+  /**
+   * Takes over what the runner says in the session's file: its provider sessions (those that are not there any more are
+   * forgotten) and how many resume ids were not known to the provider.
+   */
+  noteRunner(session: SessionAddress, notes: RunnerNotes, nowMs: number): void;
+  providerSessions(session: SessionAddress): readonly ProviderSessionRecord[];
+  /** Those last used before `beforeMs`, longest ago first, page by page. */
+  unusedSince(beforeMs: number): Iterable<readonly ProviderSessionRecord[]>;
+  /** By provider: resume ids that it did not know, of all sessions there ever were. */
+  resumeFailures(): readonly { readonly provider: string; readonly failures: number }[];
+  /** By provider: those that limit us, as far as is known. */
+  providerGates(): ReadonlyMap<string, ProviderGate>;
+  saveProviderGate(provider: string, gate: ProviderGate | null): void;
 
   // --- guards
   /** A fresh guard where none is stored. */
@@ -224,6 +243,10 @@ export interface ConversationRecord {
   readonly channel: ChannelKey;
   readonly session: SessionAddress;
   readonly lastActiveMs: number;
+}
+
+export interface ProviderSessionRecord extends ProviderSession {
+  readonly session: SessionAddress;
 }
 
 export interface Compaction {
@@ -382,7 +405,9 @@ export type NoticeKind =
   | 'duplicate_series'
   | 'series_retired'
   | 'folder_missing'
-  | 'file_busy';
+  | 'file_busy'
+  | 'stale_active'
+  | 'provider_limited';
 
 export interface NewNotice {
   readonly kind: NoticeKind;

@@ -2,6 +2,7 @@ import type { ArtifactFolder } from '../core/retention/artifacts.js';
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
+import type { RunnerNotes } from '../protocol/runner-notes.js';
 import type { ArtifactEnd, ArtifactPage, DoomedArtifact } from './artifacts.js';
 import type { OccurrenceRow, SeriesChange, SeriesRow, SeriesWritten } from './series.js';
 import type { StagedFile } from './staging.js';
@@ -41,13 +42,20 @@ export interface SessionFiles {
 
   /**
    * Readies the files for a new incarnation, only when no container runs: rolls back hot journals of both files,
-   * removes the old heartbeat, then looks, so that the acks are read again before the wake. `duplicates`: rows that an
-   * older file held too many of its series.
+   * removes the old heartbeat and resume ids that are too old, then looks, so that the acks are read again before the wake.
+   * `duplicates`: rows that an older file held too many of its series; `expired`: ids that were removed.
    */
   prepareStart(
     session: SessionAddress,
-    options: LookOptions,
-  ): Promise<FilesOutcome<FilesLook & { readonly duplicates: number }>>;
+    options: StartOptions,
+  ): Promise<FilesOutcome<FilesLook & { readonly duplicates: number; readonly expired: number }>>;
+
+  /** Removes resume ids that are too old from outbound.db, only when no container runs. `notes`: what is left. Idempotent. */
+  expireResumeIds(
+    session: SessionAddress,
+    resumeMaxAgeMs: number,
+    nowMs: number,
+  ): Promise<FilesOutcome<{ readonly expired: number; readonly notes: RunnerNotes }>>;
 
   /** Moves a corrupt file aside (kept beside it), makes a fresh one. Returns where the old one went, and the unfinished messages. */
   replaceCorrupt(
@@ -191,6 +199,11 @@ export interface LookOptions {
   readonly containerGone?: boolean;
   /** Replays that wait to be done. */
   readonly replays?: readonly ReplayRequest[];
+}
+
+export interface StartOptions extends Pick<LookOptions, 'nowMs' | 'lane'> {
+  /** MAX_SESSION_AGE_MS; 0: only ids that do not say when they were used are too old. */
+  readonly resumeMaxAgeMs: number;
 }
 
 /** A look's facts, with the signature that the files had before they were read. */

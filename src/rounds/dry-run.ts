@@ -6,6 +6,7 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { SweepAction, SweepReport } from '../ports/rounds.js';
 import type { Container } from '../ports/runtime.js';
 import type { SessionAddress } from '../protocol/address.js';
+import { NO_NOTES } from '../protocol/runner-notes.js';
 import { containerName } from './container-spec.js';
 import { describeAction } from './describe.js';
 import { containerFacts, filesObservation, sessionObservation, withSpooled } from './observe.js';
@@ -109,6 +110,7 @@ function freshFiles(porter: Porter, one: Supervised): FilesObservation {
       containerState: null,
       answers: { count: 0, mark: 0 },
       newestAck: null,
+      notes: NO_NOTES,
       lastActiveMs: null,
       signature: '',
     },

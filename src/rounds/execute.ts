@@ -110,6 +110,7 @@ export class Executor {
         return;
       case 'wait': {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
+        if (action.reason === 'provider_limited') this.#porter.providers.waits(record);
         if (action.untilMs !== null) this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
         return;
       }
@@ -156,6 +157,7 @@ export class Executor {
     await this.#porter.turn();
     this.#porter.registry.together(() => {
       tellMessages(this.#porter, record, messages);
+      this.#porter.providers.ended(record, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
     });

@@ -11,8 +11,9 @@ import { NightporterError } from '../protocol/errors.js';
 import { finishRemoval } from '../ports/finish-removal.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
-import type { Executor } from './execute.js';
+import type { Executor, Verdict } from './execute.js';
 import { patienceMs } from './faults.js';
+import { isMessageAction } from './message-actions.js';
 import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
 import { containerFacts, filesObservation, inspectSession, sessionObservation } from './observe.js';
@@ -82,8 +83,15 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (outcome !== undefined && outcome.kind !== 'ok' && outcome.kind !== 'missing') pass.error(session);
   const verdict = await executor.execute({ record, one, observation, actions, pass });
   if (verdict === 'again') return true;
+  if (isSettled(observation, actions, verdict)) porter.leftBehind.delete(session);
   recordLook(porter, record, one, outcome, verdict, dueMark);
   return false;
+}
+
+/** Whether what an earlier process left behind is dealt with: its container runs on, or its claims are written off. */
+function isSettled({ container, files }: SessionObservation, actions: readonly Action[], verdict: Verdict): boolean {
+  if (container.kind === 'running') return true;
+  return container.kind === 'none' && files.kind === 'read' && (verdict !== null || !actions.some(isMessageAction));
 }
 
 /** Of a deleted session of the same name: nothing of it may be found by the new one. */
@@ -252,12 +260,15 @@ function recordLook(
   tellDeadLetters(porter, record, counts.failed, verdict?.told ?? 0);
   const dueAtMs = due.oldestDueAtMs ?? due.nextDueAtMs;
   const replayDueAtMs = replaysDueAtMs(porter, record);
-  porter.registry.recordLook(record.address, {
-    counts,
-    liveSeries,
-    nextDueAtMs: replayDueAtMs === null ? dueAtMs : Math.min(replayDueAtMs, dueAtMs ?? replayDueAtMs),
-    signature: outcome.signature,
-    lastActiveMs: outcome.lastActiveMs,
-    ...(dueMark === undefined ? {} : { dueMark }),
+  porter.registry.together(() => {
+    porter.registry.noteRunner(record.address, outcome.notes, porter.clock.now());
+    porter.registry.recordLook(record.address, {
+      counts,
+      liveSeries,
+      nextDueAtMs: replayDueAtMs === null ? dueAtMs : Math.min(replayDueAtMs, dueAtMs ?? replayDueAtMs),
+      signature: outcome.signature,
+      lastActiveMs: outcome.lastActiveMs,
+      ...(dueMark === undefined ? {} : { dueMark }),
+    });
   });
 }

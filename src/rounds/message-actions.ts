@@ -62,6 +62,14 @@ export function tellMessages(porter: Porter, record: SessionRecord, actions: rea
     const fields = { session: record.address, epoch: record.epoch, messageId: action.messageId, reason: action.reason };
     porter.log.info({ ...fields, tries: action.change.set.tries }, `message ${action.kind}`);
     if (action.kind !== 'fail') continue;
+    if (action.reason === 'stale_active') {
+      porter.notices.raise(
+        'stale_active',
+        null,
+        'turns that an outage cut off long ago ended as dead letters: "nightporter dead list --reason stale_active" shows them, "nightporter dead retry --reason stale_active" runs them all again',
+      );
+      continue;
+    }
     porter.notices.raise(
       'dead_letter',
       record.address,

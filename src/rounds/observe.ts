@@ -103,6 +103,8 @@ export function sessionObservation(
     container,
     files,
     draining: porter.isDraining(),
+    gate: porter.providers.permission(record),
+    leftBehind: porter.leftBehind.has(record.address),
   };
 }
 

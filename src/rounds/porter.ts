@@ -10,6 +10,7 @@ import type { SpecSource } from './container-spec.js';
 import type { Faults } from './faults.js';
 import type { Fleet } from './fleet.js';
 import type { Operations } from './operations.js';
+import type { ProviderGates } from './provider-gates.js';
 import type { RuntimeGate } from './runtime-gate.js';
 
 /** What all parts of the rounds share. */
@@ -17,6 +18,9 @@ export interface Porter {
   readonly registry: Registry;
   readonly files: SessionFiles;
   readonly gate: RuntimeGate;
+  readonly providers: ProviderGates;
+  /** Sessions with claims or containers of before this process, until a look has told what became of them. */
+  readonly leftBehind: Set<SessionAddress>;
   readonly clock: Clock;
   readonly notices: Notices;
   readonly log: Logger;

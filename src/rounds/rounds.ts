@@ -26,6 +26,7 @@ import type { Pass, Porter, RoundsSettings } from './porter.js';
 import { Preparation } from './preparation.js';
 import { Room } from './room.js';
 import { RuntimeEvents } from './runtime-events.js';
+import { ProviderGates } from './provider-gates.js';
 import { RuntimeGate } from './runtime-gate.js';
 import { Starts } from './start-container.js';
 import { Stops } from './stop-container.js';
@@ -95,6 +96,8 @@ export class PorterRounds implements Rounds, Supervision {
     this.#porter = {
       ...options,
       gate,
+      providers: new ProviderGates({ ...options, hint }),
+      leftBehind: new Set(options.registry.leftBehind()),
       fleet: new Fleet(),
       operations: new Operations(log),
       faults: new Faults({ notices, log, mostMs: () => options.settings().busyRetryMaxMs, hint, alarm }),
@@ -134,6 +137,8 @@ export class PorterRounds implements Rounds, Supervision {
       await this.#preparation.ensure();
     });
     this.#takeUpNotices();
+    // Told anew where it is so again.
+    this.#porter.notices.settle('stale_active', null);
     this.#events.start();
     this.#watch.start();
     // A first round that fails (a full disk) is no reason never to make another.

@@ -76,15 +76,25 @@ export class Starts {
       if (found !== 'unknown') one.container = found;
       return true;
     }
-    const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal' });
+    const resumeMaxAgeMs = this.#porter.policy(record).maxSessionAgeMs;
+    const outcome = await this.#porter.files.prepareStart(session, { nowMs, lane: 'normal', resumeMaxAgeMs });
     if (outcome.kind === 'hostile') quarantine(this.#porter, session, outcome.file, outcome.detail);
-    if (outcome.kind === 'ok') tellDuplicates(this.#porter, record, outcome.duplicates);
+    if (outcome.kind === 'ok') {
+      tellDuplicates(this.#porter, record, outcome.duplicates);
+      if (outcome.expired > 0) {
+        registry.noteRunner(session, outcome.notes, nowMs);
+        this.#porter.log.info({ session, expired: outcome.expired }, 'resume id too old: the turn begins afresh');
+      }
+    }
     if (outcome.kind !== 'ok' || !this.#isStillWanted(record, one, outcome)) return false;
     const needsRunner = this.#porter.specs.template(record).image === null;
     if (needsRunner && !(await this.#preparation.ensure())) return true;
     await this.#porter.turn();
     const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
+    // Others may have begun to try their provider meanwhile.
+    if (this.#porter.providers.permission(record).kind === 'limited') return false;
     const epoch = registry.together(() => {
+      this.#porter.providers.starts(record);
       const guard = registry.guard(session);
       registry.saveGuard(session, guardAfterStart(guard, this.#porter.policy(record), nowMs));
       return registry.beginIncarnation(session, {

@@ -66,7 +66,9 @@ function guarded(
   { address }: SessionRecord,
   actions: readonly MessageAction[],
 ): Parameters<typeof guardAfterMessages>[1] {
-  const failed = actions.filter((action) => action.kind === 'fail').filter(({ by }) => by === 'settle');
+  const failed = actions
+    .filter((action) => action.kind === 'fail')
+    .filter(({ by, reason }) => by === 'settle' && reason !== 'stale_active');
   const known = failed.filter((action) =>
     registry
       .turnEnds(address, action.messageId)

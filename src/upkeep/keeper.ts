@@ -24,8 +24,8 @@ export interface Keeper {
 
 export interface UpkeepSettings {
   readonly gcIntervalMs: number;
-  /** The shortest of all groups; 0: none is ever closed, or deleted. */
-  readonly shortest: { readonly closeAfterMs: number; readonly deleteAfterMs: number };
+  /** The shortest of all groups; 0: none is ever closed, deleted, or too old. */
+  readonly shortest: { readonly closeAfterMs: number; readonly deleteAfterMs: number; readonly resumeIdsMs: number };
   /** 0: for ever. */
   readonly conversationMaxAgeMs: number;
 }

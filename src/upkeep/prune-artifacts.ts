@@ -179,7 +179,8 @@ async function findAlive(
     .incarnations(address, INCARNATIONS)
     .filter(({ stoppedAtMs }, index) => index === 0 || stoppedAtMs === null)
     .flatMap(({ containerId }) => (containerId === null ? [] : [containerId]));
-  return { ids: new Set(outcome.ids), containers: container === 'none' ? new Set<string>(used) : 'all' };
+  const known = registry.providerSessions(address).map(({ id }) => id);
+  return { ids: new Set([...outcome.ids, ...known]), containers: container === 'none' ? new Set<string>(used) : 'all' };
 }
 
 function tellEnd(visit: Visit, artifact: Artifact, end: ArtifactEnd | undefined): void {

@@ -2,6 +2,7 @@ import type { CollectOptions, GcReport, Upkeep } from '../ports/upkeep.js';
 import { archiveFolders } from './archive-folders.js';
 import { collectSessions } from './collect-sessions.js';
 import { expireConversations } from './expire-conversations.js';
+import { expireResumeIds } from './expire-resume-ids.js';
 import type { Job } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
@@ -29,6 +30,7 @@ export class PorterUpkeep implements Upkeep {
     this.#jobs = [
       collectSessions(keeper),
       expireConversations(keeper),
+      expireResumeIds(keeper),
       pruneMessages(keeper),
       pruneArtifacts(keeper),
       vacuum(keeper),

@@ -109,7 +109,9 @@ export class RunnerBench {
   /** The host's step before a start, then the start. */
   async start(options: StartOptions = {}): Promise<RunnerHandle> {
     const nowMs = Date.now();
-    expect(await this.#fixture.files.prepareStart(DEMO, { nowMs, lane: 'normal' })).toMatchObject({ kind: 'ok' });
+    expect(await this.#fixture.files.prepareStart(DEMO, { nowMs, lane: 'normal', resumeMaxAgeMs: 0 })).toMatchObject({
+      kind: 'ok',
+    });
     options.meddle?.(this.paths);
     const runner = await this.runner.launch(this.paths, {
       [RUNNER_ENV.session]: DEMO,
@@ -175,7 +177,9 @@ export class RunnerBench {
     const facts = await this.#fixture.files.look(DEMO, { nowMs, lane: 'normal', containerGone: true });
     if (facts.kind !== 'ok') throw new Error(`the host cannot look: ${JSON.stringify(facts)}`);
     const policy = { maxTries: 5, backoffBaseMs: 1, foreignAnswered: 'retry' } as Parameters<typeof planSettle>[2];
-    const actions = planSettle(facts, { epoch, lastEnd: null }, policy, nowMs).filter(isMessageAction);
+    const actions = planSettle(facts, { epoch, lastEnd: null, leftBehind: false }, policy, nowMs).filter(
+      isMessageAction,
+    );
     const step = settleStep(actions, epochOf(epoch), nowMs);
     expect(await this.#fixture.files.settle(DEMO, step)).toMatchObject({ kind: 'ok', written: true });
   }

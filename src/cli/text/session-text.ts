@@ -28,6 +28,9 @@ export function sessionText(view: SessionView): string {
         ]),
     ['provider', view.provider ?? "its group's"],
     ...(view.command === null ? [] : [['command', JSON.stringify(view.command)] as const]),
+    ...view.providerSessions.map(
+      ({ provider, id, lastUsedAt }) => ['resumes', `${provider} ${id}, used ${shortTime(lastUsedAt)}`] as const,
+    ),
     ['image', view.image ?? "its group's"],
     ['created', shortTime(view.createdAt)],
     ['last active', shortTime(view.lastActive)],

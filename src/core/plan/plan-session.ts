@@ -90,7 +90,10 @@ function planStop(
 
 function guardAfter(guard: GuardState, messages: readonly Action[], nowMs: number): GuardState {
   const completed = messages.filter(({ kind }) => kind === 'complete').length;
-  const settledFailed = messages.filter((action) => action.kind === 'fail' && action.by === 'settle').length;
+  // What an outage cut off says nothing of the session.
+  const settledFailed = messages.filter(
+    (action) => action.kind === 'fail' && action.by === 'settle' && action.reason !== 'stale_active',
+  ).length;
   return guardAfterMessages(guard, { completed, settledFailed }, nowMs);
 }
 

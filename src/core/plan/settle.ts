@@ -14,6 +14,8 @@ import { planRecurrence } from './recur.js';
 export interface Gone {
   readonly epoch: number;
   readonly lastEnd: LastEnd | null;
+  /** See `SessionObservation`. */
+  readonly leftBehind: boolean;
 }
 
 /**
@@ -23,13 +25,13 @@ export interface Gone {
 export function planSettle(facts: FilesFacts, gone: Gone, policy: Policy, nowMs: number): readonly Action[] {
   const claims = facts.acked.filter(({ ack }) => ack.status === 'processing');
   return [
-    ...claims.map((claim) => settled(claim, gone, policy, nowMs)),
+    ...claims.map((claim) => settled(claim, facts, gone, policy, nowMs)),
     ...facts.strayClaims.map((ack) => forgotten(claimRef(ack), 'no_such_message')),
     ...facts.marksToClear.map((messageId): Action => ({ kind: 'clear', reason: 'claim_row_gone', messageId })),
   ];
 }
 
-function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number): Action {
+function settled(claim: AckedMessage, facts: FilesFacts, gone: Gone, policy: Policy, nowMs: number): Action {
   const { message, ack } = claim;
   const ref = claimRef(ack);
   const mark = claimMark(gone.epoch, ack.attempt, ack.statusChanged);
@@ -39,6 +41,12 @@ function settled(claim: AckedMessage, gone: Gone, policy: Policy, nowMs: number)
     const set = { status: 'completed', finishedAtMs: nowMs, error: null, errorClass: null } as const;
     const change = changeOf(message, { ...set, settledClaim: mark });
     return { kind: 'complete', reason: 'answered', by: 'settle', messageId: message.id, change, claim: ref };
+  }
+  if (gone.leftBehind && isStaleActive(claim, facts, policy, nowMs)) {
+    const error = `its turn was cut off by an outage, and nothing was heard of it for over ${hours(policy.staleActiveMs)} h`;
+    const set = { status: 'failed', finishedAtMs: nowMs, error, errorClass: 'stale_active' } as const;
+    const change = changeOf(message, { ...set, settledClaim: mark });
+    return { kind: 'fail', reason: 'stale_active', by: 'settle', messageId: message.id, change, claim: ref };
   }
   if (isHostReason(gone.lastEnd?.stopReason ?? null)) return returned(message, ref, mark, nowMs);
   const error = `the turn did not end: ${describeEnd(gone.lastEnd)}`;
@@ -60,6 +68,24 @@ function isCounted({ message, ack }: AckedMessage, { epoch, lastEnd }: Gone): bo
   // Where its start is not known no row is surely older.
   const startedAtMs = lastEnd?.startedAtMs ?? -Infinity;
   return isMarkOfRow(message.settledClaim, ack) && !isAtOrAfter(ack.statusChanged, startedAtMs);
+}
+
+/**
+ * Whether a turn that an outage cut off is so old that nobody waits for its answer any more (L19a). Counts from its last sign
+ * of life; where there is none that can be read, it is not.
+ */
+function isStaleActive({ ack }: AckedMessage, facts: FilesFacts, policy: Policy, nowMs: number): boolean {
+  if (policy.staleActive !== 'fail') return false;
+  const activityMs = Math.max(
+    ack.statusChangedMs ?? 0,
+    facts.heartbeatMtimeMs ?? 0,
+    facts.containerState?.updatedAtMs ?? 0,
+  );
+  return activityMs > 0 && nowMs - activityMs > policy.staleActiveMs;
+}
+
+function hours(ms: number): string {
+  return (ms / 3_600_000).toFixed(1).replace(/\.0$/, '');
 }
 
 /** The host ended the turn: the message goes back as if it had not been claimed. */

@@ -11,7 +11,7 @@ type WaitReason = Extract<Action, { readonly kind: 'wait' }>['reason'];
  * sessions. `guard`: as the actions before leave it; `dueSinceMs` null: nothing is due.
  */
 export function planWake(
-  observation: Pick<SessionObservation, 'status' | 'blocked' | 'draining' | 'container'>,
+  observation: Pick<SessionObservation, 'status' | 'blocked' | 'draining' | 'container' | 'gate'>,
   dueSinceMs: number | null,
   guard: GuardState,
   policy: Policy,
@@ -21,6 +21,11 @@ export function planWake(
   const obstacle = findObstacle(observation);
   if (obstacle !== undefined) {
     return [{ kind: 'wait', reason: obstacle, untilMs: null, detail: OBSTACLES[obstacle] }];
+  }
+  const { gate } = observation;
+  if (gate.kind === 'limited') {
+    const detail = 'its provider limits us: one session at a time tries whether it still does';
+    return [{ kind: 'wait', reason: 'provider_limited', untilMs: gate.untilMs, detail }];
   }
   const permission = startPermission(guard, policy, nowMs);
   if (permission.kind === 'allowed') return [{ kind: 'wake', reason: permission.reason, dueSinceMs }];

@@ -17,6 +17,7 @@ type Incarnations = Pick<
   | 'findIncarnation'
   | 'incarnations'
   | 'openIncarnations'
+  | 'leftBehind'
 >;
 
 const OUTPUT_MAX_BYTES = 64 * 1024;
@@ -66,6 +67,10 @@ export function incarnations(connection: Connection): Incarnations {
   );
   const selectOne = connection.prepare('SELECT * FROM incarnations WHERE session = ? AND epoch = ?');
   const selectNewest = connection.prepare('SELECT * FROM incarnations WHERE session = ? ORDER BY epoch DESC LIMIT ?');
+  const selectLeft = connection.prepare(
+    `SELECT session AS address FROM incarnations WHERE stopped_at IS NULL
+     UNION SELECT address FROM sessions WHERE processing > 0`,
+  );
   const selectOpen = connection.prepare('SELECT * FROM incarnations WHERE stopped_at IS NULL ORDER BY session, epoch');
 
   return {
@@ -125,6 +130,8 @@ export function incarnations(connection: Connection): Incarnations {
       }),
     incarnations: (session, limit) => connection.read(() => selectNewest.all(session, limit).map(incarnationOf)),
     openIncarnations: () => connection.read(() => selectOpen.all().map(incarnationOf)),
+    leftBehind: () =>
+      connection.read(() => selectLeft.all().map((row) => new RowReader('sessions', row).address('address').address)),
   };
 }
 

@@ -23,6 +23,8 @@ const NOTICE_KINDS: Readonly<Record<NoticeKind, true>> = {
   series_retired: true,
   folder_missing: true,
   file_busy: true,
+  stale_active: true,
+  provider_limited: true,
 };
 
 export function notices(connection: Connection): Notices {

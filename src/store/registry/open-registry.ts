@@ -11,6 +11,7 @@ import { incarnations } from './incarnations.js';
 import { life } from './life.js';
 import { migrate, requireSchema } from './migrations.js';
 import { notices } from './notices.js';
+import { providers } from './providers.js';
 import { sessions } from './sessions.js';
 import { spool } from './spool.js';
 import { summaries } from './summaries.js';
@@ -72,6 +73,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       ...notices(connection),
       ...deadLetters(connection),
       ...life(connection),
+      ...providers(connection),
       ...stored,
       close: () => {
         connection.close();

@@ -7,10 +7,12 @@ import {
   type MessageRow,
 } from '../../protocol/rows.js';
 import { parseInstant } from '../../protocol/times.js';
+import { NO_NOTES, type RunnerNotes } from '../../protocol/runner-notes.js';
 import { cutCell, ID_MAX_BYTES, integerCell, integerOf, textCell, textOf } from './cells.js';
 import { cellOrNull, type Shape } from './check-schema.js';
 import { hostile } from './finding.js';
 import type { SqliteDatabase } from './open-database.js';
+import { readNotes } from './runner-notes.js';
 
 /** An ack with the place of its row, for deleting exactly that one. */
 export interface StoredAck extends AckRow {
@@ -27,6 +29,7 @@ export interface OutboundFacts {
   readonly containerState: ContainerStateRow | null;
   readonly answers: { readonly count: number; readonly mark: number; readonly newestMs: number | null };
   readonly newestAck: StoredAck | null;
+  readonly notes: RunnerNotes;
 }
 
 export const NO_OUTBOUND: OutboundFacts = {
@@ -36,6 +39,7 @@ export const NO_OUTBOUND: OutboundFacts = {
   containerState: null,
   answers: { count: 0, mark: 0, newestMs: null },
   newestAck: null,
+  notes: NO_NOTES,
 };
 
 /** Newest rows that are searched for claims of strangers and the newest ack; beyond them the host's own are found by key. */
@@ -59,6 +63,7 @@ export function readOutbound(database: SqliteDatabase, shape: Shape, unfinished:
     answered: readAnswered(database, shape, claimed),
     containerState: readContainerState(database, shape),
     answers: readAnswers(database, shape),
+    notes: readNotes(database, shape),
   };
 }
 

@@ -14,6 +14,7 @@ import type {
   PruneLimits,
   SessionFiles,
   SettleStep,
+  StartOptions,
 } from '../../ports/session-files.js';
 import type { Fault } from '../worker/messages.js';
 import type { OperationName, Operations } from './operations.js';
@@ -73,8 +74,19 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'settle', [session, step]);
   }
 
-  prepareStart(session: SessionAddress, { nowMs, lane }: LookOptions): ReturnType<SessionFiles['prepareStart']> {
-    return this.ask(session, 'prepareStart', [session, nowMs], lane);
+  prepareStart(
+    session: SessionAddress,
+    { nowMs, lane, resumeMaxAgeMs }: StartOptions,
+  ): ReturnType<SessionFiles['prepareStart']> {
+    return this.ask(session, 'prepareStart', [session, nowMs, resumeMaxAgeMs], lane);
+  }
+
+  expireResumeIds(
+    session: SessionAddress,
+    resumeMaxAgeMs: number,
+    nowMs: number,
+  ): ReturnType<SessionFiles['expireResumeIds']> {
+    return this.ask(session, 'expireResumeIds', [session, resumeMaxAgeMs, nowMs], 'slow');
   }
 
   replaceCorrupt(session: SessionAddress, file: CorruptFile): ReturnType<SessionFiles['replaceCorrupt']> {

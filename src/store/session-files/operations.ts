@@ -17,6 +17,7 @@ import { lookAt, lookAtRest } from './look.js';
 import { measureSession } from './measure.js';
 import type { FilesSettings } from './open-database.js';
 import { prepareStart } from './prepare-start.js';
+import { expireResumeIds } from './expire-resume-ids.js';
 import { findPrunable, pruneMessages } from './prune.js';
 import { listFailed, listReplies } from './read-lists.js';
 import { removeSession } from './remove.js';
@@ -47,8 +48,10 @@ export function operationsOf(settings: FilesSettings) {
     change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
       outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
     settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),
-    prepareStart: (session: SessionAddress, nowMs: number) =>
-      outcomeOf(() => prepareStart(settings, at(session), nowMs)),
+    prepareStart: (session: SessionAddress, nowMs: number, resumeMaxAgeMs: number) =>
+      outcomeOf(() => prepareStart(settings, at(session), nowMs, resumeMaxAgeMs)),
+    expireResumeIds: (session: SessionAddress, resumeMaxAgeMs: number, nowMs: number) =>
+      outcomeOf(() => expireResumeIds(settings, at(session), resumeMaxAgeMs, nowMs)),
     replaceCorrupt: (session: SessionAddress, file: CorruptFile, nowMs: number) =>
       outcomeOf(() => replaceCorrupt(settings, at(session), file, nowMs)),
     series: (session: SessionAddress, series: string | null) =>

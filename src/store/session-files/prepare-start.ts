@@ -12,21 +12,28 @@ import { checkFolders } from './inspect-file.js';
 import { lookAt, readInboundFacts } from './look.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { writeOutboundFile } from './outbound.js';
+import { removeExpired } from './runner-notes.js';
 import type { SessionPaths } from './session-paths.js';
 
 /** Readies the files for a new incarnation, only with no container running, then looks. */
-export function prepareStart(settings: FilesSettings, paths: SessionPaths, nowMs: number): FilesLook & Upgraded {
+export function prepareStart(
+  settings: FilesSettings,
+  paths: SessionPaths,
+  nowMs: number,
+  resumeMaxAgeMs: number,
+): FilesLook & Upgraded & { readonly expired: number } {
   checkFolders(paths);
   createSession(settings, paths);
   // Opening both for writing rolls back what a killed writer left, and adds what an older file lacks.
   const { duplicates } = writeInbound(settings, paths, () => ({}));
   const rearmed = readInboundFacts(settings, paths, nowMs).unfinished.filter(({ attempt }) => attempt > 0);
-  writeOutboundFile(settings, paths, (database, shape) => {
+  const expired = writeOutboundFile(settings, paths, (database, shape) => {
     if (rearmed.length > 0) removeVoidAcks(database, shape, rearmed);
     removeState(database, shape);
+    return removeExpired(database, shape, resumeMaxAgeMs, nowMs);
   });
   removeHeartbeat(paths);
-  return { ...lookAt(settings, paths, nowMs), duplicates };
+  return { ...lookAt(settings, paths, nowMs), duplicates, expired: expired ?? 0 };
 }
 
 /**

@@ -94,6 +94,7 @@ export function factsOf(
       outbound.newestAck === null
         ? null
         : { statusChanged: outbound.newestAck.statusChanged, incarnation: outbound.newestAck.incarnation },
+    notes: outbound.notes,
     lastActiveMs: newestOf([
       inbound.newestMs,
       outbound.newestAck?.statusChangedMs ?? null,

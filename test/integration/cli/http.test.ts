@@ -1,12 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectDaemon } from '../../../src/cli/daemon-client.js';
 import type { DeskApi } from '../../../src/desk/api.js';
 import { deskApi } from '../../../src/desk/desk-api.js';
 import type { HttpServer } from '../../../src/http/server.js';
 import { serveHttp } from '../../../src/http/server.js';
+import { createMetrics } from '../../../src/observe/metrics.js';
+import { splitAddress } from '../../../src/protocol/address.js';
+import type { SessionAddress } from '../../../src/protocol/address.js';
 import { runCli, startCli } from '../../support/cli.js';
 import { chunksOf, makeDataDir, openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
@@ -33,6 +38,16 @@ afterEach(async () => {
 
 const cli = (...args: readonly string[]) => runCli([...args, '--data-dir', fixture.dataDir]);
 
+function get(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path }, (response) => {
+      text(response).then(resolve, reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 async function rowsOf<T>(rows: AsyncIterable<T>): Promise<readonly T[]> {
   const found: T[] = [];
   for await (const row of rows) found.push(row);
@@ -40,6 +55,22 @@ async function rowsOf<T>(rows: AsyncIterable<T>): Promise<readonly T[]> {
 }
 
 describe('the desk over the socket', () => {
+  it('L14: shows how many resume ids a provider did not know, to whoever scrapes', async () => {
+    const { registry } = fixture.desk;
+    await remote.createSession({ session: 'demo/first' });
+    await server.close();
+    server = await serveHttp({ desk: fixture.desk, metrics: createMetrics(registry) });
+    const scrape = () => get(server.socketPath, '/metrics');
+    expect(await scrape()).toContain('# TYPE nightporter_session_resume_failures_total counter');
+    const { address } = splitAddress('demo/first' as SessionAddress);
+    registry.noteRunner(address, { sessions: [], resumeFailures: { claude: 2, codex: 1 } }, 1);
+    registry.noteRunner(address, { sessions: [], resumeFailures: { claude: 3 } }, 1);
+    for (let scrapes = 0; scrapes < 2; scrapes += 1) {
+      expect(await scrape()).toContain('nightporter_session_resume_failures_total{provider="claude"} 3\n');
+    }
+    expect(await scrape()).toContain('nightporter_session_resume_failures_total{provider="codex"} 1\n');
+  });
+
   it('answers every question as the desk does in its own process', async () => {
     const local = deskApi(fixture.desk);
     await remote.createSession({ session: 'demo/first', command: 'sh -c "exit 0"' });

@@ -112,7 +112,7 @@ describe("F24: a foreign runner's ended ack", () => {
     expect(await fixture.files.settle(DEMO, step)).toMatchObject({ kind: 'busy', file: 'outbound.db' });
     expect(rowOf('m1')).toMatchObject({ status: 'failed', attempt: 2 });
     await reader.kill();
-    await fixture.files.prepareStart(DEMO, { nowMs: NOW, lane: 'normal' });
+    await fixture.files.prepareStart(DEMO, { nowMs: NOW, lane: 'normal', resumeMaxAgeMs: 0 });
     expect(await fixture.files.settle(DEMO, step)).toMatchObject({ written: true, due: { dueCount: 3 } });
     expect(acks()).toEqual([]);
   });
@@ -144,7 +144,7 @@ describe("F24: a foreign runner's ended ack", () => {
       for (const pid of fixture.workers()) process.kill(pid, 'SIGKILL');
       await settling;
       await eventually('the files can be read', async () => {
-        const made = await fixture.files.prepareStart(DEMO, { nowMs: NOW, lane: 'normal' });
+        const made = await fixture.files.prepareStart(DEMO, { nowMs: NOW, lane: 'normal', resumeMaxAgeMs: 0 });
         return made.kind === 'ok';
       });
       expect(rowOf('m1')['status'] === 'pending' && acks().length > 0, `round ${String(round)}`).toBe(false);

@@ -51,7 +51,7 @@ it('F1, F38: whatever bits are flipped, it is read, damaged or refused, never a 
   for (let seed = 0; seed < SEEDS; seed += 1) {
     rmSync(outbound, { force: true });
     writeFileSync(outbound, damaged(whole, seed));
-    const options = { nowMs: Date.now(), lane: 'normal' } as const;
+    const options = { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 } as const;
     const look = await fixture.files.look(DEMO, options);
     const start = await fixture.files.prepareStart(DEMO, options);
     for (const { kind } of [look, start, await fixture.files.replies(DEMO, 0, 100)]) {

@@ -140,7 +140,7 @@ async function expectRefused(): Promise<void> {
   const nowMs = Date.now();
   const outcomes = [
     await fixture.files.look(DEMO, { nowMs, lane: 'normal' }),
-    await fixture.files.prepareStart(DEMO, { nowMs, lane: 'normal' }),
+    await fixture.files.prepareStart(DEMO, { nowMs, lane: 'normal', resumeMaxAgeMs: 0 }),
   ];
   await fixture.files.deliver(DEMO, [newMessage('n')]);
   await fixture.files.create(DEMO);
@@ -164,7 +164,9 @@ describe('F14: a planted link is refused, and nothing is written through it', ()
     const { heartbeat } = fixture.paths();
     symlinkSync(victimOf(), heartbeat);
     expect(await fixture.look()).toMatchObject({ kind: 'ok', heartbeatMtimeMs: null });
-    expect(await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' })).toMatchObject({ kind: 'ok' });
+    expect(
+      await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 }),
+    ).toMatchObject({ kind: 'ok' });
     expect(existsSync(heartbeat)).toBe(false);
     expect(await fixture.look(OTHER)).toMatchObject({ kind: 'ok' });
   });
@@ -173,7 +175,9 @@ describe('F14: a planted link is refused, and nothing is written through it', ()
     const { inboundLink } = fixture.paths();
     rmSync(inboundLink);
     mkdirSync(inboundLink);
-    expect(await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' })).toMatchObject({ kind: 'ok' });
+    expect(
+      await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 }),
+    ).toMatchObject({ kind: 'ok' });
   });
 });
 

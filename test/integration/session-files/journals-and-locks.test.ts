@@ -50,7 +50,9 @@ describe('F2: hot journals', () => {
     await holder.kill();
     expect(existsSync(`${outbound}-journal`)).toBe(true);
     expect(await fixture.look()).toMatchObject({ kind: 'busy', detail: 'SQLITE_READONLY_ROLLBACK' });
-    expect(await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'slow' })).toMatchObject({
+    expect(
+      await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'slow', resumeMaxAgeMs: 0 }),
+    ).toMatchObject({
       kind: 'ok',
       acked: [{ ack: { status: 'completed' } }],
       answers: { count: 0 },
@@ -85,7 +87,9 @@ describe('F2: hot journals', () => {
     const { outbound } = fixture.paths();
     await hold(outbound, SPILL_OUT);
     const journal = readFileSync(`${outbound}-journal`);
-    expect(await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'slow' })).toMatchObject({ kind: 'busy' });
+    expect(
+      await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'slow', resumeMaxAgeMs: 0 }),
+    ).toMatchObject({ kind: 'busy' });
     expect(readFileSync(`${outbound}-journal`).equals(journal)).toBe(true);
   });
 

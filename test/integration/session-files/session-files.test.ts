@@ -96,7 +96,7 @@ describe('a session folder', () => {
     new Database(fixture.paths().outbound).exec('CREATE TABLE own (a); DROP TABLE own').close();
     writeFileSync(fixture.paths().heartbeat, '');
     expect(await fixture.look()).toMatchObject({ kind: 'ok', heartbeatMtimeMs: expect.any(Number) as number });
-    const prepared = await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' });
+    const prepared = await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 });
     expect(prepared).toMatchObject({ kind: 'ok', heartbeatMtimeMs: null });
     expect(queryRows(fixture.paths().outbound, "SELECT name FROM sqlite_schema WHERE type = 'table'")).toHaveLength(4);
   });

@@ -53,7 +53,7 @@ async function settleOnce(): Promise<FilesOutcome<Written> | 'nothing left'> {
 /** As the rounds do: a journal that the killed child left is rolled back first, what is busy is looked at again. */
 async function settleToTheEnd(): Promise<void> {
   await eventually('it is settled', async () => {
-    await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' });
+    await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 });
     return (await settleOnce()) === 'nothing left';
   });
 }

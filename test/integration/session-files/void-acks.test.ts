@@ -27,7 +27,7 @@ it('removes, before a start, ended acks of attempts that are over: a runner that
     ackSql('present', 'completed', 2);
   runSql(fixture.paths().outbound, rows);
 
-  const look = await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' });
+  const look = await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 });
 
   expect(acks()).toEqual([
     { message_id: 'done', attempt: 1 },
@@ -43,6 +43,6 @@ it('F3: removes, before a start, what the container before said of itself', asyn
     fixture.paths().outbound,
     `INSERT INTO container_state (id, current_tool, tool_declared_timeout_ms, updated_at) VALUES (1, 'bash', 9000, '2026-01-01 00:00:00')`,
   );
-  await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal' });
+  await fixture.files.prepareStart(DEMO, { nowMs: Date.now(), lane: 'normal', resumeMaxAgeMs: 0 });
   expect(queryRows(fixture.paths().outbound, 'SELECT * FROM container_state')).toEqual([]);
 });

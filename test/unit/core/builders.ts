@@ -3,6 +3,7 @@ import { findAddress } from '../../../src/protocol/address.js';
 import type { AckRow, ContainerStateRow, MessageRow } from '../../../src/protocol/rows.js';
 import { formatInstant, parseInstant } from '../../../src/protocol/times.js';
 import type { Action } from '../../../src/core/action.js';
+import { NO_NOTES } from '../../../src/protocol/runner-notes.js';
 import type { AckedMessage, FilesFacts } from '../../../src/core/facts.js';
 import { freshGuard } from '../../../src/core/guard.js';
 import { noteLook } from '../../../src/core/memory.js';
@@ -38,6 +39,9 @@ export const POLICY: Policy = {
   guardProbeMs: 15 * MINUTE,
   timezone: 'UTC',
   foreignAnswered: 'retry',
+  staleActive: 'fail',
+  staleActiveMs: 6 * HOUR,
+  maxSessionAgeMs: DAY,
   progressJudged: true,
 };
 
@@ -130,6 +134,7 @@ export function facts(over: Partial<FilesFacts> = {}): FilesFacts {
     counts: { pending: 0, processing: 0, completed: 0, failed: 0, paused: 0 },
     heartbeatMtimeMs: null,
     containerState: null,
+    notes: NO_NOTES,
     answers: { count: 0, mark: 0 },
     newestAck: null,
     lastActiveMs: null,
@@ -208,6 +213,8 @@ export function observe(
     container,
     files: { kind: 'read', facts: found, memory },
     draining: false,
+    gate: { kind: 'open' },
+    leftBehind: false,
     ...rest,
   };
 }

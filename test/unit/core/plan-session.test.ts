@@ -48,6 +48,18 @@ describe('waking', () => {
     expect(plan(observe(facts(), over)), 'but only where something is due').toEqual([]);
   });
 
+  test('L18: not while its provider limits us, but as the one that tries whether it still does', () => {
+    const untilMs = NOW + HOUR;
+    expect(plan(observe(DUE, { gate: { kind: 'limited', untilMs } }))).toEqual([
+      {
+        ...{ kind: 'wait', reason: 'provider_limited', untilMs },
+        detail: 'its provider limits us: one session at a time tries whether it still does',
+      },
+    ]);
+    expect(said(plan(observe(DUE, { gate: { kind: 'probe' } })))).toEqual(['wake due']);
+    expect(plan(observe(facts(), { gate: { kind: 'limited', untilMs } }))).toEqual([]);
+  });
+
   test('L17: not before the restart guard allows it', () => {
     const guard = { ...freshGuard(), fruitless: 3, notBeforeMs: NOW + SECOND };
     expect(plan(observe(DUE, { guard }))).toEqual([
@@ -70,6 +82,12 @@ describe('waking', () => {
 describe('L17: the third message in a row that fails by settling', () => {
   const guard = guardAfterMessages(freshGuard(), { settledFailed: 2, completed: 0 }, NOW);
   const spent = facts({ ...due(NOW - SECOND), acked: [acked({}, { tries: 5 })] });
+
+  test('L19a: turns that an outage cut off long ago do not count', () => {
+    const old = facts({ acked: [acked({ atMs: NOW - 7 * HOUR })], due: facts().due });
+    const actions = plan(observe(old, { guard, leftBehind: true }));
+    expect(said(actions)).toEqual(['fail stale_active']);
+  });
 
   test('holds the session before anything else is woken', () => {
     expect(said(plan(observe(spent, { guard })))).toEqual(['fail tries_spent', 'hold settled_failures', 'wait held']);

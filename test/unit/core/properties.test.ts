@@ -82,6 +82,7 @@ const someContainer = fc.oneof(
     .record({ ageMs: age, outdated: fc.boolean() })
     .map(({ ageMs, outdated }) => running({ startedAtMs: NOW - ageMs, outdated })),
 );
+const OPEN = { kind: 'open' } as const;
 const someContext = fc.record<PassContext>({
   nowMs: fc.constant(NOW),
   monotonicMs: fc.constant(MONOTONIC),
@@ -93,7 +94,13 @@ const someObservation: fc.Arbitrary<SessionObservation> = fc
     container: someContainer,
     firstLookAgeMs: fc.nat(DAY),
     status: fc.constantFrom<SessionObservation['status']>('active', 'active', 'suspended', 'closed'),
-    rare: fc.record({ quarantined: fc.boolean(), blocked: fc.boolean(), draining: fc.boolean() }),
+    rare: fc.record({
+      quarantined: fc.boolean(),
+      blocked: fc.boolean(),
+      draining: fc.boolean(),
+      leftBehind: fc.boolean(),
+      gate: fc.constantFrom<SessionObservation['gate']>({ kind: 'probe' }, { kind: 'limited', untilMs: NOW + HOUR }),
+    }),
     calm: fc.boolean(),
     unreadable: maybe(
       fc.constantFrom<FilesObservation>(
@@ -110,7 +117,7 @@ const someObservation: fc.Arbitrary<SessionObservation> = fc
     const own = container.kind === 'running' ? container : running({ epoch: 0 });
     const first = noteLook(undefined, found, own, NOW - firstLookAgeMs, MONOTONIC - firstLookAgeMs);
     const memory = noteLook(first, found, own, NOW, MONOTONIC);
-    const quiet = { quarantined: false, blocked: false, draining: false };
+    const quiet = { quarantined: false, blocked: false, draining: false, leftBehind: false, gate: OPEN };
     return {
       status,
       ...(calm ? quiet : rare),
@@ -190,6 +197,8 @@ test('F3, F15, F23: an active container is never stopped for cause while it beat
         container,
         files: { kind: 'read', facts: last, memory },
         draining: false,
+        gate: OPEN,
+        leftBehind: false,
       };
       const policy = { ...POLICY, progressJudged: false };
       expect(planSession(observation, policy, { nowMs: NOW, monotonicMs: MONOTONIC, stalenessWaits: null })).toEqual(
@@ -319,6 +328,8 @@ test('F15: silence is never exempt for ever, whatever a container wrote about it
           container: own,
           files: { kind: 'read', facts: found, memory },
           draining: false,
+          gate: OPEN,
+          leftBehind: false,
         },
         POLICY,
         { nowMs: NOW + later, monotonicMs: MONOTONIC + later, stalenessWaits: null },

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { claimMark } from '../../../src/core/claims.js';
 import { planReplaced } from '../../../src/core/plan/settle.js';
 import { planSession } from '../../../src/core/plan/plan-session.js';
+import type { Action } from '../../../src/core/action.js';
+import type { FilesFacts } from '../../../src/core/facts.js';
 import type { LastEnd, SessionObservation } from '../../../src/core/observation.js';
 import type { Policy } from '../../../src/core/policy.js';
 import type { MessageRow } from '../../../src/protocol/rows.js';
@@ -21,6 +23,7 @@ import {
   POLICY,
   running,
   said,
+  state,
 } from './builders.js';
 import type { AckSpec } from './builders.js';
 
@@ -34,6 +37,63 @@ function settle(
 }
 
 const crashed: LastEnd = { stopReason: null, exitCode: 1 };
+
+describe('a claim that an outage left behind', () => {
+  const left = (atMs: number, more: Partial<FilesFacts> = {}, policy = POLICY) =>
+    planSession(observe(facts({ acked: [acked({ atMs })], ...more }), { leftBehind: true }), policy, CONTEXT);
+
+  test('L19a: ends as a dead letter after 6 h without a sign of life, with its mark and its reason', () => {
+    const atMs = NOW - 6 * HOUR - 1;
+    const statusChanged = new Date(atMs).toISOString();
+    expect(left(atMs)).toEqual([
+      {
+        ...{ kind: 'fail', reason: 'stale_active', by: 'settle', messageId: 'm1' },
+        change: {
+          id: 'm1',
+          expect: { attempt: 0, tries: 0 },
+          set: {
+            ...{ status: 'failed', finishedAtMs: NOW, errorClass: 'stale_active' },
+            error: 'its turn was cut off by an outage, and nothing was heard of it for over 6 h',
+            settledClaim: `7:0:${statusChanged}`,
+          },
+        },
+        claim: { messageId: 'm1', statusChanged, attempt: 0 },
+      },
+    ]);
+  });
+
+  test.each<[string, readonly Action[]]>([
+    ['is exactly 6 h old', left(NOW - 6 * HOUR)],
+    ['is of a container that beat since', left(NOW - 7 * HOUR, { heartbeatMtimeMs: NOW - HOUR })],
+    [
+      'is of a container that wrote since',
+      left(NOW - 7 * HOUR, { containerState: state({ updatedAtMs: NOW - HOUR }) }),
+    ],
+    ['may be retried by the settings', left(NOW - 7 * HOUR, {}, { ...POLICY, staleActive: 'retry' })],
+    ['has no time that can be read', left(NOW, { acked: [acked({ statusChanged: 'soon' })] })],
+  ])('L19a: is tried again where it %s', (_, actions) => {
+    expect(said(actions)).toEqual(['retry unfinished_turn']);
+  });
+
+  test('L19a: says the time of the settings', () => {
+    const [action] = left(NOW - 7 * HOUR, {}, { ...POLICY, staleActiveMs: 1.5 * HOUR });
+    expect(
+      only(
+        [action].filter((one) => one !== undefined),
+        'fail',
+      )[0]?.change.set.error,
+    ).toContain('over 1.5 h');
+  });
+
+  test('L19a: is tried again where this process saw its container run', () => {
+    expect(said(settle({ atMs: NOW - 7 * HOUR }))).toEqual(['retry unfinished_turn']);
+  });
+
+  test('L19a: is a dead letter whatever the host had ended it for', () => {
+    const lastEnd: LastEnd = { stopReason: 'drained' };
+    expect(said(settle({ atMs: NOW - 7 * HOUR }, {}, { leftBehind: true, lastEnd }))).toEqual(['fail stale_active']);
+  });
+});
 
 describe('a claim that was left behind', () => {
   test('F7: is retried after its backoff, with a try spent, a higher attempt and its mark', () => {

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { gateAfterLimit, gateAfterProbe, gatePermission } from '../core/provider-gate.js';
+import type { GatePermission, ProviderGate } from '../core/provider-gate.js';
+import type { Notices } from '../observe/notices.js';
+import type { Logger } from '../observe/logs.js';
+import type { Clock } from '../ports/clock.js';
+import type { Registry, SessionRecord } from '../ports/registry.js';
+import type { SessionAddress } from '../protocol/address.js';
+import { formatInstant } from '../protocol/times.js';
+import type { SpecSource } from './container-spec.js';
+import type { MessageAction } from './message-actions.js';
+
+export interface ProviderGatesOptions {
+  readonly registry: Registry;
+  readonly specs: SpecSource;
+  readonly clock: Clock;
+  readonly notices: Notices;
+  readonly log: Logger;
+  readonly hint: (session: SessionAddress) => void;
+}
+
+const OPEN: GatePermission = { kind: 'open' };
+
+/** Which providers limit us, and which session tries whether they still do (L18). Kept in the registry. */
+export class ProviderGates {
+  readonly #options: ProviderGatesOptions;
+  readonly #gates: Map<string, ProviderGate>;
+  /** Who was told to wait, by provider: to be looked at as soon as it need not. */
+  readonly #waiting = new Map<string, Set<SessionAddress>>();
+
+  constructor(options: ProviderGatesOptions) {
+    this.#options = options;
+    this.#gates = new Map(options.registry.providerGates());
+  }
+
+  permission(record: SessionRecord): GatePermission {
+    // The usual case: nothing needs to be known of the session.
+    if (this.#gates.size === 0) return OPEN;
+    const gate = this.#gates.get(this.#providerOf(record));
+    return gatePermission(gate, record.address, this.#options.clock.now());
+  }
+
+  waits(record: SessionRecord): void {
+    const provider = this.#providerOf(record);
+    const waiting = this.#waiting.get(provider) ?? new Set();
+    this.#waiting.set(provider, waiting.add(record.address));
+  }
+
+  /** The session is about to be started; in the transaction that numbers the incarnation. */
+  starts(record: SessionRecord): void {
+    if (this.#gates.size === 0) return;
+    const provider = this.#providerOf(record);
+    const gate = this.#gates.get(provider);
+    if (gate === undefined || this.permission(record).kind !== 'probe') return;
+    this.#save(provider, gateAfterProbe(gate, record.address, this.#options.clock.now()));
+  }
+
+  /** How turns of the session ended; in the transaction that tells of them. */
+  ended(record: SessionRecord, actions: readonly MessageAction[]): void {
+    const limits = actions.filter((action) => action.kind === 'defer').map(({ dueAtMs }) => dueAtMs);
+    if (limits.length > 0) this.#limited(record, Math.max(...limits));
+    else if (actions.some((action) => action.kind === 'complete' && action.by === 'ack')) this.#answered(record);
+  }
+
+  #limited(record: SessionRecord, retryAtMs: number): void {
+    const { clock, notices, log } = this.#options;
+    const provider = this.#providerOf(record);
+    const gate = gateAfterLimit(this.#gates.get(provider), record.address, retryAtMs, clock.now());
+    this.#save(provider, gate);
+    const until = formatInstant(gate.untilMs);
+    log.info({ session: record.address, provider, until }, 'provider limits us');
+    notices.raise(
+      'provider_limited',
+      null,
+      `the provider ${nameOf(provider)} limits us until ${until}: its sessions wait, one at a time tries whether it still does. Nothing needs to be done, unless it is so often`,
+    );
+  }
+
+  /** Only the probe's answer tells: other turns may have begun before the limit. */
+  #answered(record: SessionRecord): void {
+    if (this.#gates.size === 0) return;
+    const provider = this.#providerOf(record);
+    if (this.#gates.get(provider)?.probe !== record.address) return;
+    this.#save(provider, null);
+    this.#options.log.info({ session: record.address, provider }, 'provider limits us no more');
+    if (this.#gates.size === 0) this.#options.notices.settle('provider_limited', null);
+    for (const session of this.#waiting.get(provider) ?? []) this.#options.hint(session);
+    this.#waiting.delete(provider);
+  }
+
+  #save(provider: string, gate: ProviderGate | null): void {
+    this.#options.registry.saveProviderGate(provider, gate);
+    if (gate === null) this.#gates.delete(provider);
+    else this.#gates.set(provider, gate);
+  }
+
+  /** Two programs of the provider `command` have nothing to do with each other. */
+  #providerOf(record: SessionRecord): string {
+    const { provider, command } = this.#options.specs.template(record);
+    if (command === null || provider !== 'command') return provider;
+    return `${provider}:${createHash('sha256').update(JSON.stringify(command)).digest('hex').slice(0, 16)}`;
+  }
+}
+
+function nameOf(provider: string): string {
+  return provider.split(':', 1)[0] ?? provider;
+}

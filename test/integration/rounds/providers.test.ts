@@ -1,0 +1,313 @@
+import Database from 'better-sqlite3';
+import { afterEach, describe, expect, it } from 'vitest';
+import { formatInstant } from '../../../src/protocol/times.js';
+import { TestPorter, session } from '../../support/porter.js';
+import type { PorterOptions } from '../../support/porter.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let porter: TestPorter;
+
+function open(options: PorterOptions = {}): TestPorter {
+  porter = new TestPorter({ files: 'in_process', ...options });
+  return porter;
+}
+
+afterEach(async () => {
+  await porter.close();
+});
+
+/** As the session's runner keeps an id. */
+function keepId(p: TestPorter, text: string, id: string, { provider = 'claude', usedMs = p.clock.now() } = {}): void {
+  keep(p, text, `provider_session:${provider}`, JSON.stringify({ id, last_used_at: formatInstant(usedMs) }));
+}
+
+function keep(p: TestPorter, text: string, key: string, value: string): void {
+  p.write(
+    text,
+    'INSERT OR REPLACE INTO session_state (key, value, updated_at) VALUES (?, ?, ?)',
+    ...[key, value, formatInstant(p.clock.now())],
+  );
+}
+
+function idsInFile(p: TestPorter, text: string): unknown[] {
+  const db = new Database(p.paths(text).outbound, { readonly: true });
+  try {
+    return db.prepare("SELECT key FROM session_state WHERE key LIKE 'provider_session:%' ORDER BY key").pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
+const idsKnown = (p: TestPorter, text: string) => p.registry.providerSessions(session(text)).map(({ id }) => id);
+
+/** A session that answered once, with an id that its runner kept. */
+async function answered(p: TestPorter, text: string, id = 'm1'): Promise<void> {
+  p.send(text, id);
+  await p.round();
+  p.ack(text, id, 'completed');
+  keepId(p, text, `id-of-${id}`);
+  await p.look(text);
+}
+
+describe('the session ids of providers', () => {
+  it('L11: what the file says is known to the registry, as long as it says it', async () => {
+    const p = open();
+    await answered(p, 'g/a');
+    expect(p.registry.providerSessions(session('g/a'))).toEqual([
+      { session: 'g/a', provider: 'claude', id: 'id-of-m1', lastUsedMs: p.clock.now(), synthetic: false },
+    ]);
+    keep(p, 'g/a', 'provider_session:codex', 'bare-id');
+    keepId(p, 'g/a', 'from-the-future', { provider: 'other', usedMs: p.clock.now() + HOUR });
+    await p.look('g/a');
+    expect(p.registry.providerSessions(session('g/a'))).toMatchObject([
+      { provider: 'claude' },
+      { provider: 'codex', id: 'bare-id', lastUsedMs: 0 },
+      { provider: 'other', lastUsedMs: p.clock.now() },
+    ]);
+    p.write('g/a', 'DELETE FROM session_state');
+    await p.look('g/a');
+    expect(idsKnown(p, 'g/a')).toEqual([]);
+  });
+
+  it('L13a: an id that the provider replaced takes the place of the one before', async () => {
+    const p = open();
+    await answered(p, 'g/a');
+    keepId(p, 'g/a', 'another');
+    await p.look('g/a');
+    expect(idsKnown(p, 'g/a')).toEqual(['another']);
+  });
+
+  it('L12: an id that was not used for a day is gone from both places before the wake, a younger one is there', async () => {
+    const p = open();
+    await answered(p, 'g/a');
+    p.runtime.exit(session('g/a'), { exitCode: 0 });
+    await p.look('g/a');
+    await p.pass(DAY - MINUTE);
+    p.send('g/a', 'm2');
+    await p.round();
+    expect(idsInFile(p, 'g/a')).toEqual(['provider_session:claude']);
+    p.ack('g/a', 'm2', 'completed');
+    p.runtime.exit(session('g/a'), { exitCode: 0 });
+    await p.look('g/a');
+    await p.pass(2 * MINUTE);
+    keep(p, 'g/a', 'provider_session:codex', 'bare-id');
+    p.send('g/a', 'm3');
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    expect(idsInFile(p, 'g/a')).toEqual([]);
+    expect(idsKnown(p, 'g/a')).toEqual([]);
+  });
+
+  it('L12: upkeep drops old ids from both places, not those of what runs, is young, or never ages', async () => {
+    const p = open();
+    for (const text of ['g/old', 'g/runs', 'g/young']) {
+      await answered(p, text);
+      if (text === 'g/runs') continue;
+      p.runtime.exit(session(text), { exitCode: 0 });
+      await p.look(text);
+    }
+    await p.pass(DAY + MINUTE);
+    keepId(p, 'g/young', 'young');
+    await p.look('g/young');
+    const dry = await p.upkeep.collect({ dryRun: true });
+    const of = (report: typeof dry) =>
+      report.actions
+        .filter(({ action }) => action === 'drop_resume_id')
+        .map(({ session: text, provider }) => [text, provider]);
+    expect(of(dry)).toEqual([['g/old', 'claude']]);
+    expect(idsInFile(p, 'g/old')).toHaveLength(1);
+    expect(of(await p.upkeep.collect({ dryRun: false }))).toEqual([['g/old', 'claude']]);
+    expect([idsInFile(p, 'g/old'), idsKnown(p, 'g/old')]).toEqual([[], []]);
+    expect([idsInFile(p, 'g/runs'), idsKnown(p, 'g/runs')]).toEqual([['provider_session:claude'], ['id-of-m1']]);
+    expect(idsKnown(p, 'g/young')).toEqual(['young']);
+    p.settings = { ...p.settings, maxSessionAgeMs: 0 };
+    await p.pass(900 * DAY);
+    expect(of(await p.upkeep.collect({ dryRun: true }))).toEqual([]);
+  });
+
+  it('L12: an id that is used while upkeep looks at it is kept in both places', async () => {
+    const p = open({
+      ports: (ports) => ({
+        ...ports,
+        files: new Proxy(ports.files, {
+          get: (files, name) => {
+            const value: unknown = Reflect.get(files, name);
+            if (typeof value !== 'function') return value;
+            if (name === 'expireResumeIds') keepId(porter, 'g/a', 'just-now');
+            return value.bind(files) as unknown;
+          },
+        }),
+      }),
+    });
+    await answered(p, 'g/a');
+    p.runtime.exit(session('g/a'), { exitCode: 0 });
+    await p.look('g/a');
+    await p.pass(DAY + MINUTE);
+    const report = await p.upkeep.collect({ dryRun: false });
+    expect(report.actions.filter(({ action }) => action === 'drop_resume_id')).toEqual([]);
+    expect(report.kept).toMatchObject({ recent: 1 });
+    expect([idsInFile(p, 'g/a'), idsKnown(p, 'g/a')]).toEqual([['provider_session:claude'], ['just-now']]);
+  });
+
+  it('L14: ids that the provider did not know are counted once each, whatever a file claims, and over deletion', async () => {
+    const p = open();
+    await answered(p, 'g/a');
+    await answered(p, 'g/b');
+    const say = async (text: string, value: string): Promise<void> => {
+      keep(p, text, 'resume_failures:claude', value);
+      await p.look(text);
+      await p.look(text);
+    };
+    await say('g/a', '{"count":2}');
+    await say('g/a', '{"count":3}');
+    await say('g/b', '{"count":1}');
+    expect(p.registry.resumeFailures()).toEqual([{ provider: 'claude', failures: 4 }]);
+    await say('g/a', '{"count":1}');
+    expect(p.registry.resumeFailures(), 'a file that was replaced').toEqual([{ provider: 'claude', failures: 5 }]);
+    await say('g/b', '{"count":900000}');
+    expect(p.registry.resumeFailures(), 'a liar').toEqual([{ provider: 'claude', failures: 105 }]);
+    p.registry.deleteSession(session('g/b'), p.clock.now());
+    expect(p.registry.resumeFailures()).toEqual([{ provider: 'claude', failures: 105 }]);
+  });
+});
+
+describe('a provider that limits us', () => {
+  /** The session's turn is refused; answers when it may be tried again. */
+  async function refuse(p: TestPorter, text: string, id: string, retryAtMs: number): Promise<void> {
+    p.ack(text, id, 'failed', { errorClass: 'rate_limited', error: 'too many requests' });
+    p.write(text, 'UPDATE processing_ack SET retry_at = ? WHERE message_id = ?', formatInstant(retryAtMs), id);
+    p.runtime.exit(session(text), { exitCode: 0 });
+    await p.look(text);
+  }
+
+  it('L18: is tried by one session at a time: 100 limited at once make at most 3 calls until retry_at, then go on', async () => {
+    const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 100 } });
+    const names = Array.from({ length: 100 }, (_, index) => `g/s${String(index)}`);
+    p.send('g/s0', 'm');
+    await p.round();
+    const retryAtMs = p.clock.now() + HOUR;
+    await refuse(p, 'g/s0', 'm', retryAtMs);
+    let calls = 1;
+    for (const name of names.slice(1)) p.send(name, 'm');
+    for (const atMs of [1, 21, 42, 59].map((minute) => p.clock.now() + minute * MINUTE)) {
+      await p.pass(atMs - p.clock.now());
+      await p.round();
+      for (const name of p.running()) {
+        calls += 1;
+        await refuse(p, name, 'm', retryAtMs);
+      }
+    }
+    expect(calls).toBeLessThanOrEqual(3);
+    expect(calls).toBeGreaterThan(1);
+    expect(p.notices()).toContain('provider_limited -');
+    await p.pass(retryAtMs - p.clock.now());
+    await p.round();
+    const [probe, ...others] = p.running();
+    expect(others).toEqual([]);
+    p.ack(String(probe), 'm', 'completed');
+    p.beat(String(probe));
+    await p.look(String(probe));
+    expect(p.running()).toHaveLength(100);
+    expect(p.notices()).not.toContain('provider_limited -');
+    expect(p.message('g/s0', 'm')).toMatchObject({ tries: 0, deferrals: 1 });
+  });
+
+  it('L18: retry_at is honoured within a minute after it, over a restart of the host; another provider is not held back', async () => {
+    const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 100 } });
+    for (const name of ['g/a', 'g/b', 'g/c']) p.send(name, 'm');
+    p.registry.createSession({
+      ...{ address: session('g/other'), createdAtMs: p.clock.now(), provider: 'other', image: null, command: null },
+    });
+    await p.round();
+    const retryAtMs = p.clock.now() + 10 * MINUTE;
+    for (const name of ['g/a', 'g/b', 'g/c']) await refuse(p, name, 'm', retryAtMs);
+    await p.restart();
+    p.send('g/other', 'm');
+    await p.round();
+    expect(p.running()).toEqual(['g/other']);
+    p.ack('g/other', 'm', 'completed');
+    p.runtime.exit(session('g/other'), { exitCode: 0 });
+    await p.look('g/other');
+    await p.pass(retryAtMs - p.clock.now() - 1);
+    await p.round();
+    expect(p.running()).toEqual([]);
+    await p.pass(1);
+    await p.round();
+    expect(p.running()).toHaveLength(1);
+    // The probe says nothing for long: another one may try.
+    await p.pass(MINUTE);
+    expect(p.running()).toHaveLength(2);
+  });
+});
+
+describe('what an outage left behind', () => {
+  async function outage(p: TestPorter, ms: number): Promise<void> {
+    for (const text of ['g/a', 'g/b']) p.send(text, 'm');
+    await p.round();
+    for (const text of ['g/a', 'g/b']) {
+      p.ack(text, 'm', 'processing');
+      p.beat(text);
+      await p.look(text);
+      p.runtime.exit(session(text), { exitCode: 137 });
+    }
+    p.clock.advance(ms);
+    await p.restart();
+    await p.round();
+  }
+
+  it('L19a: turns of which nothing was heard for 6 h end as dead letters, with one notice; nobody is held for it', async () => {
+    const p = open();
+    await outage(p, 6 * HOUR + MINUTE);
+    expect(p.message('g/a', 'm')).toMatchObject({ status: 'failed', error_class: 'stale_active', tries: 0 });
+    expect(p.message('g/b', 'm')).toMatchObject({ status: 'failed', error_class: 'stale_active' });
+    expect(p.notices()).toEqual(['stale_active -']);
+    const [notice] = p.registry.openNotices(10);
+    expect(notice?.text).toContain('dead retry --reason stale_active');
+    expect(p.registry.guard(session('g/a'))).toMatchObject({ settledFailures: 0, heldSinceMs: null });
+    expect(p.acks('g/a')).toEqual([]);
+  });
+
+  it('L19a: younger ones are tried again like any other', async () => {
+    const p = open();
+    await outage(p, 6 * HOUR - MINUTE);
+    expect(p.message('g/a', 'm')).toMatchObject({ status: 'pending', tries: 1 });
+  });
+
+  it('L19a: STALE_ACTIVE=retry tries them again whatever their age', async () => {
+    const p = open({ settings: { STALE_ACTIVE: 'retry' } });
+    await outage(p, 6 * HOUR + MINUTE);
+    expect(p.message('g/a', 'm')).toMatchObject({ status: 'pending', tries: 1 });
+  });
+
+  it('L19a: only of what an earlier process left: a turn that hung for long under this one is tried again', async () => {
+    const p = open({ settings: { STALE_ACTIVE_MS: 60_000 } });
+    p.send('g/a', 'm');
+    await p.round();
+    p.ack('g/a', 'm', 'processing');
+    p.beat('g/a');
+    await p.look('g/a');
+    p.clock.advance(10 * MINUTE);
+    p.runtime.exit(session('g/a'), { exitCode: 1 });
+    await p.look('g/a');
+    expect(p.message('g/a', 'm')).toMatchObject({ status: 'pending', tries: 1 });
+  });
+
+  it('L19a: what runs on is adopted, and only judged by this process from then on', async () => {
+    const p = open();
+    p.send('g/a', 'm');
+    await p.round();
+    p.ack('g/a', 'm', 'processing');
+    p.beat('g/a');
+    await p.look('g/a');
+    await p.restart();
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    p.clock.advance(7 * HOUR);
+    p.runtime.exit(session('g/a'), { exitCode: 1 });
+    await p.look('g/a');
+    expect(p.message('g/a', 'm')).toMatchObject({ status: 'pending', tries: 1 });
+  });
+});

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import { gateAfterLimit, gateAfterProbe, gatePermission } from '../../../src/core/provider-gate.js';
+import type { ProviderGate } from '../../../src/core/provider-gate.js';
+import type { SessionAddress } from '../../../src/protocol/address.js';
+import { DAY, HOUR, MINUTE, NOW, SECOND } from './builders.js';
+
+const one = 'demo/one' as SessionAddress;
+const two = 'demo/two' as SessionAddress;
+const limited = (retryAtMs: number, atMs = NOW): ProviderGate => gateAfterLimit(undefined, one, retryAtMs, atMs);
+
+describe('the gate of a provider', () => {
+  test.each<[string, ProviderGate | undefined, SessionAddress, number, unknown]>([
+    ['none: open', undefined, two, NOW, { kind: 'open' }],
+    [
+      'limited for half a minute',
+      limited(NOW + 30 * SECOND),
+      two,
+      NOW,
+      { kind: 'limited', untilMs: NOW + 30 * SECOND },
+    ],
+    [
+      'whoever was refused waits too',
+      limited(NOW + 30 * SECOND),
+      one,
+      NOW,
+      { kind: 'limited', untilMs: NOW + 30 * SECOND },
+    ],
+    ['for three hours: a probe after one', limited(NOW + 3 * HOUR), two, NOW, { kind: 'limited', untilMs: NOW + HOUR }],
+    ['the first probe', limited(NOW + 3 * HOUR), two, NOW + HOUR, { kind: 'probe' }],
+    ['the time has come', limited(NOW + 30 * SECOND), two, NOW + 30 * SECOND, { kind: 'probe' }],
+    ['long after', limited(NOW + 30 * SECOND), two, NOW + DAY, { kind: 'probe' }],
+    ['a clock that was set back', limited(NOW + 3 * HOUR), two, NOW - HOUR, { kind: 'open' }],
+  ])('L18: %s', (_, gate, session, nowMs, permission) => {
+    expect(gatePermission(gate, session, nowMs)).toEqual(permission);
+  });
+
+  it('L18: while one tries, the others wait for it, a minute at most; the one that tries goes on', () => {
+    const atMs = NOW + 30 * SECOND;
+    const probing = gateAfterProbe(limited(atMs), one, atMs);
+    expect(gatePermission(probing, two, atMs + SECOND)).toEqual({ kind: 'limited', untilMs: atMs + MINUTE });
+    expect(gatePermission(probing, one, atMs + SECOND)).toEqual({ kind: 'probe' });
+    expect(gatePermission(probing, two, atMs + MINUTE)).toEqual({ kind: 'probe' });
+  });
+
+  it('L18: a probe that is refused ends, and the provider is asked again when it says', () => {
+    const atMs = NOW + 30 * SECOND;
+    const again = gateAfterLimit(gateAfterProbe(limited(atMs), one, atMs), one, atMs + 45 * SECOND, atMs);
+    expect(gatePermission(again, two, atMs)).toEqual({ kind: 'limited', untilMs: atMs + 45 * SECOND });
+  });
+
+  it('L18: others that are refused too make it no shorter', () => {
+    const gate = gateAfterLimit(limited(NOW + 3 * HOUR), two, NOW + MINUTE, NOW + SECOND);
+    expect(gate.untilMs).toBe(NOW + 3 * HOUR);
+  });
+
+  it('L18: whatever the time that is asked for, 100 sessions make at most 3 calls before it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: SECOND, max: DAY }), fc.integer({ min: 100, max: 5_000 }), (forMs, stepMs) => {
+        const untilMs = NOW + forMs;
+        let gate = limited(untilMs);
+        let calls = 1;
+        for (let nowMs = NOW; nowMs < untilMs; nowMs += Math.max(stepMs, forMs / 1_000)) {
+          for (let index = 0; index < 100; index += 1) {
+            const session = `demo/s${String(index)}` as SessionAddress;
+            if (gatePermission(gate, session, nowMs).kind === 'limited') continue;
+            calls += 1;
+            gate = gateAfterLimit(gateAfterProbe(gate, session, nowMs), session, untilMs, nowMs);
+          }
+        }
+        expect(calls).toBeLessThanOrEqual(3);
+        expect(gatePermission(gate, two, untilMs)).toEqual({ kind: 'probe' });
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
