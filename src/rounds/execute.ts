@@ -69,6 +69,7 @@ export class Executor {
       this.#room.forget(record.address);
       this.#porter.faults.worked('start', record.address);
     }
+    this.#porter.providers.forget(record.address);
     for (const action of wants) {
       if (isChange(action) && action.kind !== 'wake') pass.record(describeAction(record.address, action));
       await this.#rest(execution, action);
@@ -110,8 +111,9 @@ export class Executor {
         return;
       case 'wait': {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
-        if (action.reason === 'provider_limited') this.#porter.providers.waits(record);
-        if (action.untilMs !== null) this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
+        if (action.untilMs === null) return;
+        if (action.reason === 'provider_limited') this.#porter.providers.waits(record, action.untilMs);
+        else this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
         return;
       }
       default:

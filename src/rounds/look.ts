@@ -83,7 +83,7 @@ async function lookOnce(porter: Porter, executor: Executor, session: SessionAddr
   if (outcome !== undefined && outcome.kind !== 'ok' && outcome.kind !== 'missing') pass.error(session);
   const verdict = await executor.execute({ record, one, observation, actions, pass });
   if (verdict === 'again') return true;
-  if (isSettled(observation, actions, verdict)) porter.leftBehind.delete(session);
+  if (isSettled(observation, actions, verdict)) porter.leftBehind.settled(session);
   recordLook(porter, record, one, outcome, verdict, dueMark);
   return false;
 }

@@ -9,6 +9,7 @@ import type { SessionAddress } from '../protocol/address.js';
 import type { SpecSource } from './container-spec.js';
 import type { Faults } from './faults.js';
 import type { Fleet } from './fleet.js';
+import type { LeftBehind } from './left-behind.js';
 import type { Operations } from './operations.js';
 import type { ProviderGates } from './provider-gates.js';
 import type { RuntimeGate } from './runtime-gate.js';
@@ -19,8 +20,7 @@ export interface Porter {
   readonly files: SessionFiles;
   readonly gate: RuntimeGate;
   readonly providers: ProviderGates;
-  /** Sessions with claims or containers of before this process, until a look has told what became of them. */
-  readonly leftBehind: Set<SessionAddress>;
+  readonly leftBehind: LeftBehind;
   readonly clock: Clock;
   readonly notices: Notices;
   readonly log: Logger;

@@ -20,17 +20,23 @@ export interface ProviderGatesOptions {
 }
 
 const OPEN: GatePermission = { kind: 'open' };
+const CANDIDATES = 4;
+const NEXT_CANDIDATES_MS = 1_000;
 
 /** Which providers limit us, and which session tries whether they still do (L18). Kept in the registry. */
 export class ProviderGates {
   readonly #options: ProviderGatesOptions;
-  readonly #gates: Map<string, ProviderGate>;
-  /** Who was told to wait, by provider: to be looked at as soon as it need not. */
+  #loaded: Map<string, ProviderGate> | undefined;
+  /** Who was told to wait, by provider, who waits longest first. They are not looked at meanwhile, however many they are. */
   readonly #waiting = new Map<string, Set<SessionAddress>>();
+  readonly #cancel = new Map<string, () => void>();
 
   constructor(options: ProviderGatesOptions) {
     this.#options = options;
-    this.#gates = new Map(options.registry.providerGates());
+  }
+
+  get #gates(): Map<string, ProviderGate> {
+    return (this.#loaded ??= new Map(this.#options.registry.providerGates()));
   }
 
   permission(record: SessionRecord): GatePermission {
@@ -40,10 +46,67 @@ export class ProviderGates {
     return gatePermission(gate, record.address, this.#options.clock.now());
   }
 
-  waits(record: SessionRecord): void {
+  /** The session has work, and waits until it may be the one that tries, or need not wait. */
+  waits(record: SessionRecord, untilMs: number): void {
     const provider = this.#providerOf(record);
     const waiting = this.#waiting.get(provider) ?? new Set();
     this.#waiting.set(provider, waiting.add(record.address));
+    this.#arm(provider, untilMs - this.#options.clock.now());
+  }
+
+  /** It does not wait; who still has to says so again. */
+  forget(session: SessionAddress): void {
+    for (const waiting of this.#waiting.values()) waiting.delete(session);
+  }
+
+  isWaiting(session: SessionAddress): boolean {
+    for (const waiting of this.#waiting.values()) if (waiting.has(session)) return true;
+    return false;
+  }
+
+  close(): void {
+    for (const cancel of this.#cancel.values()) cancel();
+    this.#cancel.clear();
+  }
+
+  /** One timer for all that wait. */
+  #arm(provider: string, delayMs: number): void {
+    this.#cancel.get(provider)?.();
+    const cancel = this.#options.clock.after(Math.max(0, delayMs), () => {
+      this.#cancel.delete(provider);
+      this.#letTry(provider);
+    });
+    this.#cancel.set(provider, cancel);
+  }
+
+  /** A few are looked at: the first one that still has work becomes the probe, the others go on waiting. */
+  #letTry(provider: string): void {
+    const waiting = this.#waiting.get(provider);
+    const [first] = waiting ?? [];
+    if (waiting === undefined || first === undefined) return;
+    const permission = gatePermission(this.#gates.get(provider), first, this.#options.clock.now());
+    if (permission.kind === 'limited') {
+      this.#arm(provider, permission.untilMs - this.#options.clock.now());
+      return;
+    }
+    if (permission.kind === 'open') {
+      this.#release(provider);
+      return;
+    }
+    for (const session of [...waiting].slice(0, CANDIDATES)) {
+      waiting.delete(session);
+      this.#options.hint(session);
+    }
+    // Where none of them has work any more.
+    if (waiting.size > 0) this.#arm(provider, NEXT_CANDIDATES_MS);
+  }
+
+  #release(provider: string): void {
+    const waiting = this.#waiting.get(provider) ?? [];
+    this.#waiting.delete(provider);
+    this.#cancel.get(provider)?.();
+    this.#cancel.delete(provider);
+    for (const session of waiting) this.#options.hint(session);
   }
 
   /** The session is about to be started; in the transaction that numbers the incarnation. */
@@ -84,8 +147,7 @@ export class ProviderGates {
     this.#save(provider, null);
     this.#options.log.info({ session: record.address, provider }, 'provider limits us no more');
     if (this.#gates.size === 0) this.#options.notices.settle('provider_limited', null);
-    for (const session of this.#waiting.get(provider) ?? []) this.#options.hint(session);
-    this.#waiting.delete(provider);
+    this.#release(provider);
   }
 
   #save(provider: string, gate: ProviderGate | null): void {

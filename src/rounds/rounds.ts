@@ -20,6 +20,7 @@ import { Fleet, isUp } from './fleet.js';
 import { Alarms, Hints } from './hints.js';
 import { lookAt } from './look.js';
 import { inspectSession } from './observe.js';
+import { LeftBehind } from './left-behind.js';
 import { Operations } from './operations.js';
 import { HINT_PASS } from './porter.js';
 import type { Pass, Porter, RoundsSettings } from './porter.js';
@@ -97,7 +98,7 @@ export class PorterRounds implements Rounds, Supervision {
       ...options,
       gate,
       providers: new ProviderGates({ ...options, hint }),
-      leftBehind: new Set(options.registry.leftBehind()),
+      leftBehind: new LeftBehind(options.registry),
       fleet: new Fleet(),
       operations: new Operations(log),
       faults: new Faults({ notices, log, mostMs: () => options.settings().busyRetryMaxMs, hint, alarm }),
@@ -232,6 +233,7 @@ export class PorterRounds implements Rounds, Supervision {
     this.#cancelTick?.();
     this.#alarms.close();
     this.#dueTimer.stop();
+    this.#porter.providers.close();
     this.#porter.gate.close();
     this.#stopping = Promise.race([this.#ended(), this.#deadline(SHUTDOWN_WAIT_MS)]);
     return this.#stopping;
@@ -244,6 +246,7 @@ export class PorterRounds implements Rounds, Supervision {
   }
 
   async #round(options: { readonly everySession: boolean }): Promise<SweepReport> {
+    this.#porter.leftBehind.load();
     const report = await this.#sweep.run(options);
     this.#remember(report);
     this.#dueTimer.rearm();

@@ -134,13 +134,18 @@ export class Sweep {
     const sessions = new Set<SessionAddress>(fleet.sessions());
     for (const open of registry.openIncarnations()) sessions.add(open.session);
     for (const page of registry.eachDue(clock.now())) {
-      for (const session of page) if (!this.#room.isWaiting(session)) sessions.add(session);
+      for (const session of page) if (!this.#waits(session)) sessions.add(session);
       await othersTurn();
     }
     if (options.everySession) {
       for (const record of registry.eachSession()) if (record.status !== 'closed') sessions.add(record.address);
     } else for (const session of await this.#drifted()) sessions.add(session);
     return sessions;
+  }
+
+  /** For a place, or for its provider: it is looked at as soon as it need not. */
+  #waits(session: SessionAddress): boolean {
+    return this.#room.isWaiting(session) || this.#porter.providers.isWaiting(session);
   }
 
   /** A slice of the idle sessions in each round: their files should be as they were left. */

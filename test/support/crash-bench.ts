@@ -104,11 +104,13 @@ export class CrashBench {
 
 /** Rounds, with runners at work, until nothing is left to do; how many. `afterEach` is called after each. */
 export async function toRest({ p, runners }: Stage, afterEach: () => void = () => undefined): Promise<number> {
+  let idleRounds = 0;
   for (let round = 1; round <= MOST_ROUNDS; round += 1) {
     await p.round();
     afterEach();
     runners.step(p);
-    await p.pass(untilNextMs(p));
+    idleRounds = p.running().length === 0 ? idleRounds + 1 : 0;
+    await p.pass(untilNextMs(p, idleRounds));
     if (isAtRest(p)) return round;
   }
   throw new Error(
@@ -116,12 +118,16 @@ export async function toRest({ p, runners }: Stage, afterEach: () => void = () =
   );
 }
 
-/** A second while there is something to do, else until there is, at most the time between two rounds. */
-function untilNextMs({ registry, clock }: TestPorter): number {
+/**
+ * A second while there is something to do, longer and longer where nothing runs for it (it waits for its provider); else until
+ * there is, at most the time between two rounds.
+ */
+function untilNextMs({ registry, clock }: TestPorter, idleRounds: number): number {
   const nowMs = clock.now();
   const isBusy = registry.dueSessions(nowMs, 1).length > 0;
   const nextMs = isBusy ? undefined : registry.nextDueAfter(nowMs);
-  return isBusy ? LEAST_STEP_MS : Math.min(Math.max((nextMs ?? Infinity) - nowMs, LEAST_STEP_MS), MOST_STEP_MS);
+  if (isBusy) return Math.min(LEAST_STEP_MS * 2 ** Math.max(0, idleRounds - 1), MOST_STEP_MS);
+  return Math.min(Math.max((nextMs ?? Infinity) - nowMs, LEAST_STEP_MS), MOST_STEP_MS);
 }
 
 function isAtRest(p: TestPorter): boolean {

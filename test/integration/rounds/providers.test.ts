@@ -213,7 +213,7 @@ describe('a provider that limits us', () => {
     expect(p.running()).toHaveLength(100);
     expect(p.notices()).not.toContain('provider_limited -');
     expect(p.message('g/s0', 'm')).toMatchObject({ tries: 0, deferrals: 1 });
-  });
+  }, 120_000);
 
   it('L18: retry_at is honoured within a minute after it, over a restart of the host; another provider is not held back', async () => {
     const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 100 } });
