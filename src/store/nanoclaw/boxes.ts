@@ -63,6 +63,7 @@ function whyNot(
   if (problem !== undefined) return `its name is not safe: ${problem}`;
   if (stats === undefined) return 'is gone';
   if (!stats.isFile()) return `is a ${kindOf(stats)}, not a regular file`;
+  if (stats.nlink > 1) return `has ${stats.nlink} hard links`;
   if (stats.size > attachments.maxBytes) {
     return `has ${stats.size} bytes, the most is ${attachments.maxBytes} (ATTACHMENT_MAX_BYTES)`;
   }

@@ -1,3 +1,4 @@
+import type Database from 'better-sqlite3';
 import type { ImportedAnswer, ImportedMessage } from '../../core/import/foreign.js';
 import type { Routing, StateRow } from '../../ports/nanoclaw.js';
 import { formatInstant } from '../../protocol/times.js';
@@ -10,6 +11,7 @@ type Columns = Readonly<Record<string, Value>>;
 /** Whole rows, with what was known of them elsewhere. Answers the ids that another row has. */
 export function insertMessages(database: SqliteDatabase, messages: readonly ImportedMessage[]): readonly string[] {
   const next = database.prepare<[], number>('SELECT coalesce(max(seq), 0) / 2 * 2 + 2 FROM messages_in').pluck();
+  const insert = inserter(database, 'messages_in');
   return messages.flatMap((message) => {
     const columns = columnsOf(message);
     const behind = { seq: next.get() ?? 2 };
@@ -19,7 +21,7 @@ export function insertMessages(database: SqliteDatabase, messages: readonly Impo
       // Its series has such a row already: what was accepted is kept, as a message of its own.
       { ...columns, ...behind, recurrence: null, occurrence: null },
     ];
-    return insertFirst(database, 'messages_in', attempts) ? [] : [message.id];
+    return insertFirst(insert, attempts) ? [] : [message.id];
   });
 }
 
@@ -53,6 +55,7 @@ function columnsOf(message: ImportedMessage): Columns {
 }
 
 export function insertAnswers(database: SqliteDatabase, answers: readonly ImportedAnswer[]): readonly string[] {
+  const insert = inserter(database, 'messages_out');
   return answers.flatMap((answer) => {
     const columns: Columns = {
       id: answer.id,
@@ -67,7 +70,7 @@ export function insertAnswers(database: SqliteDatabase, answers: readonly Import
       thread_id: answer.threadId,
       content: answer.content,
     };
-    return insertFirst(database, 'messages_out', [columns, { ...columns, seq: null }]) ? [] : [answer.id];
+    return insertFirst(insert, [columns, { ...columns, seq: null }]) ? [] : [answer.id];
   });
 }
 
@@ -86,18 +89,21 @@ export function insertState(database: SqliteDatabase, rows: readonly StateRow[])
 }
 
 export function insertRouting(database: SqliteDatabase, { destinations, session }: Routing): void {
+  const insert = inserter(database, 'destinations');
   for (const destination of destinations) {
     if (destination['name'] === null || destination['type'] === null) continue;
-    insertFirst(database, 'destinations', [destination]);
+    insertFirst(insert, [destination]);
   }
-  if (session !== null) insertFirst(database, 'session_routing', [{ id: 1, ...session }]);
+  if (session !== null) insertFirst(inserter(database, 'session_routing'), [{ id: 1, ...session }]);
 }
 
+type Insert = (columns: Columns) => void;
+
 /** The first that is not in the way of another row; false: its id is taken. */
-function insertFirst(database: SqliteDatabase, table: string, attempts: readonly Columns[]): boolean {
+function insertFirst(insert: Insert, attempts: readonly Columns[]): boolean {
   for (const columns of attempts) {
     try {
-      insert(database, table, columns);
+      insert(columns);
       return true;
     } catch (error) {
       if (codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY') return false;
@@ -107,9 +113,14 @@ function insertFirst(database: SqliteDatabase, table: string, attempts: readonly
   return false;
 }
 
-function insert(database: SqliteDatabase, table: string, columns: Columns): void {
-  const names = Object.keys(columns);
-  database
-    .prepare(`INSERT INTO ${table} ("${names.join('", "')}") VALUES (${names.map(() => '?').join(', ')})`)
-    .run(...Object.values(columns));
+/** For rows that all have the same columns, in the same order. */
+function inserter(database: SqliteDatabase, table: string): Insert {
+  let statement: Database.Statement<Value[]> | undefined;
+  return (columns) => {
+    const names = Object.keys(columns);
+    statement ??= database.prepare<Value[]>(
+      `INSERT INTO ${table} ("${names.join('", "')}") VALUES (${names.map(() => '?').join(', ')})`,
+    );
+    statement.run(...Object.values(columns));
+  };
 }

@@ -5,7 +5,7 @@ import type { SqliteDatabase } from '../session-files/open-database.js';
 import { cellOf, columnsOf, readCopy, requireColumns } from './read-copy.js';
 import { Unreadable } from './unreadable.js';
 
-const ROWS_PER_PAGE = 500;
+const ROWS_PER_PAGE = 2_000;
 /** A page ends after the row that reaches this. */
 const PAGE_MAX_CHARS = 4 * 1024 * 1024;
 const SERIES_MAX = 10_000;

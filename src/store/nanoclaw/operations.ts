@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Box, FileToCopy, FolderName, ImportRows, Source } from '../../ports/nanoclaw.js';
 import type { SessionAddress } from '../../protocol/address.js';
+import { Finding } from '../session-files/finding.js';
 import { namesIn } from '../session-files/held-folder.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { importPaths } from '../session-files/session-paths.js';
@@ -93,15 +94,27 @@ export function nanoclawOperations(settings: FilesSettings) {
         ),
       ),
     nanoclawPrepare: (session: SessionAddress, mark: string, dryRun: boolean) =>
-      prepareSession(settings, session, mark, dryRun),
-    nanoclawWrite: (session: SessionAddress, rows: ImportRows) => writeRows(settings, session, rows),
+      made(() => prepareSession(settings, session, mark, dryRun)),
+    nanoclawWrite: (session: SessionAddress, rows: ImportRows) => made(() => writeRows(settings, session, rows)),
     nanoclawPlace: (session: SessionAddress) => {
-      placeSession(settings, session);
+      made(() => {
+        placeSession(settings, session);
+      });
     },
     nanoclawDrop: (session: SessionAddress) => {
       dropSession(settings, session);
     },
   };
+}
+
+/** What is odd about our own folders is a fault of the machine's here, and says what and where. */
+function made<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Finding) || !('detail' in error.outcome)) throw error;
+    throw new Error(`${error.outcome.file}: ${error.outcome.detail}`, { cause: error });
+  }
 }
 
 export type NanoclawOperations = ReturnType<typeof nanoclawOperations>;

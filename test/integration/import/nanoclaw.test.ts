@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +187,7 @@ describe('importing NanoClaw', () => {
     writeFileSync(there.path('secret'), 'secret');
     symlinkSync(there.path('secret'), join(session.folder, 'inbox', 'm2', 'link'));
     symlinkSync(there.root, join(session.folder, 'inbox', 'm3'));
+    linkSync(there.path('secret'), join(session.folder, 'outbox', 'a1', 'hard'));
     execFileSync('mkfifo', [join(session.folder, 'outbox', 'a1', 'pipe')]);
     there.finish();
     const view = onlySession(await run());
@@ -188,6 +198,7 @@ describe('importing NanoClaw', () => {
       note('left', 'a file of its inbox: is a folder, not a regular file', 'm2/folder'),
       note('left', 'a file of its inbox: is a link, not a regular file', 'm2/link'),
       note('left', 'a file of its inbox: is a link, not a folder', 'm3/m3'),
+      note('left', 'a file of its outbox: has 2 hard links', 'a1/hard'),
       note('left', 'a file of its outbox: is a fifo, not a regular file', 'a1/pipe'),
     ]);
     const paths = sessionPaths(fixture.dataDir, 'main/s' as SessionAddress);
@@ -235,7 +246,7 @@ describe('importing NanoClaw', () => {
       there.session('ag', id).message('m');
     there.session('ag', 'fine').message('m').answer('a', 'm', 'x');
     there.session('ag', 'half').message('m');
-    there.session('ag', 'midway').history(3_000);
+    there.session('ag', 'midway').history(5_000);
     there.session('ag', 'torn').history(100).message('m').killedWhileWriting();
     const at = (...parts: string[]): string => there.path('data', 'v2-sessions', 'ag', ...parts);
     writeFileSync(at('broken', 'inbound.db'), 'no database at all, but long enough to be one'.repeat(100));
@@ -349,12 +360,12 @@ describe('importing NanoClaw', () => {
     there = new NanoclawInstallation({ early: true });
     there.group('ag', 'main');
     const session = there.session('ag', 's').message('m', { recurrence: DAILY, process_after: '2031-01-01T06:30:00Z' });
-    session.history(1_777).message('last');
+    session.history(2_345).message('last');
     there.finish();
-    expect(onlySession(await run()).counts).toMatchObject({ pending: 2, series: 1, completed: 1_777 });
+    expect(onlySession(await run()).counts).toMatchObject({ pending: 2, series: 1, completed: 2_345 });
     expect(messageOf('main/s', 'm')).toMatchObject({ trigger: 1, on_wake: 0, series_id: 'm' });
     const rows = rowsOf('main/s', 'messages_in');
-    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_779 }, (_, at) => 2 * at + 2));
+    expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_347 }, (_, at) => 2 * at + 2));
   });
 
   it('refuses what is no installation, and one whose central database cannot be read', async () => {
