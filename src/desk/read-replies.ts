@@ -1,3 +1,5 @@
+import { findDuplicates } from '../core/duplicates.js';
+import type { MessageId, SessionAddress } from '../protocol/address.js';
 import { formatInstant } from '../protocol/times.js';
 import type { Reply } from '../ports/session-files.js';
 import type { Desk } from './desk.js';
@@ -18,7 +20,23 @@ export async function readReplies(desk: Desk, session: string, after: number): P
   // The folder comes with the first message that is moved out of the spool.
   if (outcome.kind === 'missing') return { rows: [], mark: after };
   if (outcome.kind !== 'ok') throw troubleOf(record.address, outcome);
-  return { rows: outcome.rows.map(viewOfReply), mark: outcome.mark };
+  const duplicates = await findRepeated(desk, record.address, outcome.rows);
+  const rows = outcome.rows.map(viewOfReply);
+  return { rows: rows.map((row) => (duplicates.has(row.id) ? { ...row, duplicate: true } : row)), mark: outcome.mark };
+}
+
+/** Only of messages that were tried more than once: of all others nothing more is read. */
+async function findRepeated(desk: Desk, session: SessionAddress, rows: readonly Reply[]): Promise<ReadonlySet<string>> {
+  const ends = new Map<string, readonly number[]>();
+  for (const { inReplyTo } of rows) {
+    if (inReplyTo === null || ends.has(inReplyTo)) continue;
+    const known = desk.registry.turnEnds(session, inReplyTo as MessageId).map(({ endedAtMs }) => endedAtMs);
+    if (known.length > 0) ends.set(inReplyTo, known);
+  }
+  if (ends.size === 0) return new Set();
+  const outcome = await whileBusy(desk, () => desk.files.answersTo(session, [...ends.keys()]));
+  if (outcome.kind !== 'ok') throw troubleOf(session, outcome);
+  return findDuplicates(outcome.rows, (message) => ends.get(message) ?? []);
 }
 
 function viewOfReply(reply: Reply): ReplyView {

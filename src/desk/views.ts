@@ -81,6 +81,8 @@ export interface ReplyView {
   readonly content: unknown;
   /** Only where the content was cut for its size. */
   readonly truncated?: true;
+  /** Only where an earlier attempt at the same message gave this answer already, word for word. */
+  readonly duplicate?: true;
   /** Only where there are any. */
   readonly attachments?: readonly { readonly name: string; readonly bytes: number }[];
   /** Files that are not handed out, and why; only where there are any. */

@@ -1,5 +1,6 @@
 import type { ArtifactFolder } from '../core/retention/artifacts.js';
 import type { Epoch, MessageId, SessionAddress } from '../protocol/address.js';
+import type { GivenAnswer } from '../core/duplicates.js';
 import type { ClaimRef } from '../core/action.js';
 import type { DueSummary, FilesFacts, MessageCounts, ReplayRequest } from '../core/facts.js';
 import type { RunnerNotes } from '../protocol/runner-notes.js';
@@ -88,6 +89,12 @@ export interface SessionFiles {
     after: number,
     limit: number,
   ): Promise<FilesOutcome<{ readonly rows: readonly Reply[]; readonly mark: number }>>;
+
+  /** What was answered to some messages (at most 100), oldest first; of very many the first ones. */
+  answersTo(
+    session: SessionAddress,
+    messages: readonly string[],
+  ): Promise<FilesOutcome<{ readonly rows: readonly GivenAnswer[] }>>;
 
   /** Live rows of series, by their next time; null: of all of them. */
   series(

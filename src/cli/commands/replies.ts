@@ -18,6 +18,7 @@ const POLL_MS = 250;
 interface RepliesOptions {
   readonly follow?: true;
   readonly save?: string;
+  readonly duplicates?: true;
 }
 
 export function addReplies(parent: Command, cli: Cli): void {
@@ -25,6 +26,7 @@ export function addReplies(parent: Command, cli: Cli): void {
     .description('what the agent answered, oldest first')
     .argument('<group/session>', 'the session')
     .option('--follow', 'go on with new answers until interrupted; with --json an object a line')
+    .option('--duplicates', 'also answers that an earlier try of the same message gave already ("duplicate": true)')
     .option('--save <folder>', 'write the files that came with them to <folder>/<answer id>/<name>')
     .addHelpText(
       'after',
@@ -42,17 +44,23 @@ export function addReplies(parent: Command, cli: Cli): void {
           options.save === undefined
             ? undefined
             : new AttachmentSaver({ folder: options.save, session, output: context.output });
-        if (options.follow === true) await follow(context, session, saver);
-        else await printAll(context, session, saver);
+        const showing = { saver, duplicates: options.duplicates === true };
+        if (options.follow === true) await follow(context, session, showing);
+        else await printAll(context, session, showing);
         return saver !== undefined && saver.failed > 0 ? 1 : 0;
       }),
     );
 }
 
-async function printAll(context: CommandContext, session: string, saver: AttachmentSaver | undefined): Promise<void> {
+interface Showing {
+  readonly saver: AttachmentSaver | undefined;
+  readonly duplicates: boolean;
+}
+
+async function printAll(context: CommandContext, session: string, showing: Showing): Promise<void> {
   const desk = await openForReading(context);
   try {
-    const rows = pages(desk, session, { mark: 0 }, saver);
+    const rows = pages(desk, session, { mark: 0 }, showing);
     if (context.json) await printJsonArray(context, rows);
     else await printInChunks(context, rows, replyText);
   } finally {
@@ -60,7 +68,7 @@ async function printAll(context: CommandContext, session: string, saver: Attachm
   }
 }
 
-async function follow(context: CommandContext, session: string, saver: AttachmentSaver | undefined): Promise<void> {
+async function follow(context: CommandContext, session: string, showing: Showing): Promise<void> {
   const show = context.json ? (reply: SavedReply): string => `${plainJson(JSON.stringify(reply))}\n` : replyText;
   const position = { mark: 0 };
   const ended = AbortSignal.any([context.readerGone, context.interruptions()]);
@@ -69,7 +77,7 @@ async function follow(context: CommandContext, session: string, saver: Attachmen
     while (!ended.aborted) {
       try {
         desk ??= await openForReading(context);
-        await printInChunks(context, pages(desk, session, position, saver), show);
+        await printInChunks(context, pages(desk, session, position, showing), show);
       } catch (error) {
         // The daemon may go and come back; the files stay.
         if (!(error instanceof NightporterError && error.code === 'unavailable')) throw error;
@@ -88,12 +96,13 @@ async function* pages(
   desk: DeskConnection,
   session: string,
   position: { mark: number },
-  saver: AttachmentSaver | undefined,
+  { saver, duplicates }: Showing,
 ): AsyncGenerator<Streamed<SavedReply>> {
   for (;;) {
     const { rows, mark } = await desk.api.replies(session, position.mark);
     const saved: SavedReply[] = [];
-    for (const row of rows) saved.push(saver === undefined ? row : await saver.save(desk, row));
+    const shown = rows.filter(({ duplicate }) => duplicates || duplicate !== true);
+    for (const row of shown) saved.push(saver === undefined ? row : await saver.save(desk, row));
     for (const row of saved) yield { row };
     const isEnd = mark === position.mark;
     position.mark = mark;

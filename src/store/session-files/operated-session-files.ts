@@ -117,6 +117,10 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'replies', [session, after, limit]);
   }
 
+  answersTo(session: SessionAddress, messages: readonly string[]): ReturnType<SessionFiles['answersTo']> {
+    return this.ask(session, 'answersTo', [session, messages]);
+  }
+
   series(session: SessionAddress, series: string | null): ReturnType<SessionFiles['series']> {
     return this.ask(session, 'series', [session, series]);
   }

@@ -5,6 +5,7 @@ import type { MessageChange } from '../../protocol/rows.js';
 import type { DoomedArtifact } from '../../ports/artifacts.js';
 import type { SeriesChange } from '../../ports/series.js';
 import type { CorruptFile, MessageFiles, NewMessage, PruneLimits, SettleStep } from '../../ports/session-files.js';
+import { answersTo } from './answers-to.js';
 import { listArtifacts } from './artifacts.js';
 import { changeMessages } from './change.js';
 import { createSession } from './create.js';
@@ -74,6 +75,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => purgeMessages(settings, at(session), ids, nowMs)),
     replies: (session: SessionAddress, after: number, limit: number) =>
       outcomeOf(() => listReplies(settings, at(session), after, limit)),
+    answersTo: (session: SessionAddress, messages: readonly string[]) =>
+      outcomeOf(() => answersTo(settings, at(session), messages)),
     readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
       outcomeOf(() => readAttachment(settings, at(session), part)),
     newestWrite: (session: SessionAddress) => outcomeOf(() => newestWrite(at(session))),

@@ -10,8 +10,8 @@ import { deskApi } from '../../../src/desk/desk-api.js';
 import type { HttpServer } from '../../../src/http/server.js';
 import { serveHttp } from '../../../src/http/server.js';
 import { createMetrics } from '../../../src/observe/metrics.js';
-import { splitAddress } from '../../../src/protocol/address.js';
-import type { SessionAddress } from '../../../src/protocol/address.js';
+import { epochOf, splitAddress } from '../../../src/protocol/address.js';
+import type { MessageId, SessionAddress } from '../../../src/protocol/address.js';
 import { runCli, startCli } from '../../support/cli.js';
 import { chunksOf, makeDataDir, openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
@@ -55,6 +55,28 @@ async function rowsOf<T>(rows: AsyncIterable<T>): Promise<readonly T[]> {
 }
 
 describe('the desk over the socket', () => {
+  it('L25: replies leave out what an earlier attempt answered already, unless asked for it', async () => {
+    await remote.createSession({ session: 'demo/first' });
+    const { address } = splitAddress('demo/first' as SessionAddress);
+    const answer = (id: string, seq: number, at: string): void => {
+      runSql(
+        join(fixture.dataDir, 'sessions/demo/first/out/outbound.db'),
+        `INSERT INTO messages_out (id, seq, in_reply_to, timestamp, kind, content)
+         VALUES ('${id}', ${String(seq)}, 'm1', '${at}', 'chat', '{"text":"done"}')`,
+      );
+    };
+    answer('a1', 1, '2026-01-02T03:00:00.000Z');
+    answer('a2', 3, '2026-01-02T03:00:09.000Z');
+    const endedAtMs = Date.parse('2026-01-02T03:00:05.000Z');
+    const end = { attempt: 0, epoch: epochOf(1), endedAtMs, outcome: 'retry', reason: 'unfinished_turn' } as const;
+    fixture.desk.registry.recordTurnEnds(address, [{ ...end, id: 'm1' as MessageId, error: null, errorClass: null }]);
+    const replies = async (...options: readonly string[]) =>
+      JSON.parse((await cli('replies', 'demo/first', '--json', ...options)).stdout) as readonly unknown[];
+    expect(await replies()).toMatchObject([{ id: 'a1' }]);
+    expect(await replies('--duplicates')).toMatchObject([{ id: 'a1' }, { id: 'a2', duplicate: true }]);
+    expect((await cli('replies', 'demo/first')).stdout.trim().split('\n')).toHaveLength(1);
+  });
+
   it('L14: shows how many resume ids a provider did not know, to whoever scrapes', async () => {
     const { registry } = fixture.desk;
     await remote.createSession({ session: 'demo/first' });

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deskApi } from '../../../src/desk/desk-api.js';
 import type { DeskApi } from '../../../src/desk/api.js';
 import type { RuntimeQuestions } from '../../../src/desk/desk.js';
+import type { ReplyView } from '../../../src/desk/views.js';
 import { epochOf } from '../../../src/protocol/address.js';
-import type { SessionAddress } from '../../../src/protocol/address.js';
+import type { MessageId, SessionAddress } from '../../../src/protocol/address.js';
 import type { Container, ContainerId, InstallId } from '../../../src/ports/runtime.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
@@ -50,6 +51,35 @@ describe('replies', () => {
     ]);
     answer('a3', 5, `'3'`);
     expect((await api.replies(DEMO, page.mark)).rows).toMatchObject([{ id: 'a3', content: 3 }]);
+  });
+
+  it('L25: marks what an earlier attempt at the message answered already; another message, or attempt, is nothing to it', async () => {
+    const end = (id: string, attempt: number, at: string) => { fixture.desk.registry.recordTurnEnds(DEMO, [
+        {
+          ...{ id: id as MessageId, attempt, epoch: epochOf(1), endedAtMs: Date.parse(at), outcome: 'retry' },
+          ...{ reason: 'unfinished_turn', error: null, errorClass: null },
+        },
+      ]); };
+    answer('a1', 1, `'{"text":"one"}'`, '2026-01-02T03:00:00.000Z');
+    answer('a2', 3, `'{"text":"one"}'`, '2026-01-02T03:00:01.000Z');
+    const page = await api.replies(DEMO, 0);
+    end('m1', 0, '2026-01-02T03:00:02.000Z');
+    answer('a3', 5, `'{"text":"one"}'`, '2026-01-02T03:00:03.000Z');
+    answer('a4', 7, `'{"text": "one"}'`, '2026-01-02T03:00:04.000Z');
+    const marks = (rows: readonly ReplyView[]) => rows.map(({ id, duplicate }) => [id, duplicate]);
+    expect(marks((await api.replies(DEMO, 0)).rows)).toEqual([
+      ...[
+        ['a1', undefined],
+        ['a2', undefined],
+        ['a3', true],
+        ['a4', undefined],
+      ],
+    ]);
+    // Also where the earlier one is of a page before.
+    expect(marks((await api.replies(DEMO, page.mark)).rows)).toEqual([
+      ['a3', true],
+      ['a4', undefined],
+    ]);
   });
 
   it('shows an answer that is not UTF-8 with replacement characters', async () => {
