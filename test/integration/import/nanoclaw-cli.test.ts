@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ImportView } from '../../../src/desk/import/import-view.js';
 import { runCli, startCli } from '../../support/cli.js';
 import { describeOnProcesses } from '../../support/daemon.js';
+import { nanoclawGroup } from '../../support/foreign-group.js';
 import { eventually } from '../../support/eventually.js';
 import { NanoclawInstallation } from '../../support/nanoclaw-installation.js';
 
@@ -23,8 +24,10 @@ describeOnProcesses('a NanoClaw installation that moves over', ({ open }) => {
         const task = { kind: 'task', content: '{"prompt":"report"}', recurrence: '30 7 * * *' };
         session.message('daily', { ...task, process_after: '2031-01-01T06:30:00Z' });
         there.session('ag', 's2', { status: 'closed' }).message('never');
+        there.group('ag-f', 'foreign');
+        there.session('ag-f', 's3').message('theirs').ack('theirs', 'processing');
         const before = there.finish().fingerprint();
-        const daemon = open();
+        const daemon = open({ groups: { foreign: await nanoclawGroup(undefined) } });
         await daemon.start();
 
         const dry = await daemon.json<ImportView>(['import', 'nanoclaw', there.root, '--dry-run']);
@@ -32,6 +35,9 @@ describeOnProcesses('a NanoClaw installation that moves over', ({ open }) => {
         expect(view).toEqual({ ...dry, dryRun: false });
         await daemon.untilEnded('main/s1', ['waits', 'claimed']);
         expect(await daemon.texts('main/s1')).toEqual(['old', 'text of waits', 'text of claimed']);
+        // By a runner that knows nothing but their format.
+        await daemon.untilEnded('foreign/s3', ['theirs']);
+        expect(await daemon.texts('foreign/s3')).toEqual(['text of theirs']);
         const [schedule] = await daemon.json<readonly unknown[]>(['schedule', 'list']);
         expect(schedule).toMatchObject({
           session: 'main/s1',
@@ -42,7 +48,7 @@ describeOnProcesses('a NanoClaw installation that moves over', ({ open }) => {
         expect(daemon.message('main/s2', 'never')?.status).toBe('pending');
 
         const again = await daemon.done(['import', 'nanoclaw', there.root]);
-        expect(again).toContain('0 sessions brought, 2 brought before, 0 left');
+        expect(again).toContain('0 sessions brought, 3 brought before, 0 left');
         expect(await daemon.texts('main/s1')).toHaveLength(3);
         expect(there.fingerprint()).toEqual(before);
       } finally {
