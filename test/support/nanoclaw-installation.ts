@@ -117,6 +117,8 @@ export class NanoclawInstallation {
   }
 
   remove(): void {
+    if (this.#central.open) this.#central.close();
+    rmSync(this.#making, { recursive: true, force: true });
     rmSync(this.root, { recursive: true, force: true });
   }
 
