@@ -30,6 +30,8 @@ export type Action =
       readonly change: MessageChange;
       readonly claim: ClaimRef | null;
     }
+  /** All other one-shot messages of the session that are unfinished end with it, claimed or not. */
+  | { readonly kind: 'fail_rest'; readonly reason: 'terminated'; readonly error: string }
   | {
       readonly kind: 'retry';
       readonly reason: 'acked_retryable' | 'unfinished_turn' | 'host_ended_turn';

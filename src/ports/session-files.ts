@@ -32,8 +32,15 @@ export interface SessionFiles {
   /** Reads both files and the heartbeat; writes nothing. Opens outbound.db read-only and nothing else (but `containerGone`). */
   look(session: SessionAddress, options: LookOptions): Promise<FilesOutcome<FilesLook>>;
 
-  /** Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. */
-  change(session: SessionAddress, changes: readonly MessageChange[]): Promise<FilesOutcome<Written>>;
+  /**
+   * Writes changes to inbound.db in one transaction. `stale`: a row is not as expected; nothing was written. `rest`: what all
+   * other unfinished one-shot messages end with; default: they do not.
+   */
+  change(
+    session: SessionAddress,
+    changes: readonly MessageChange[],
+    rest?: RestFailure | null,
+  ): Promise<FilesOutcome<Written>>;
 
   /**
    * The settling step, only when no container runs. Reads the acks again and answers `stale` if they are not those
@@ -218,10 +225,17 @@ export interface FilesLook extends FilesFacts {
   readonly signature: string;
 }
 
+export interface RestFailure {
+  readonly error: string;
+  readonly errorClass: string;
+}
+
 export interface SettleStep {
   /** Epoch of the incarnation that is gone: the fence, and part of a counted claim's mark. */
   readonly epoch: Epoch;
   readonly changes: readonly MessageChange[];
+  /** See `change`. */
+  readonly rest?: RestFailure | null;
   /** The `processing` rows to delete, exactly as the plan saw them. */
   readonly claims: readonly ClaimRef[];
   /** Ended ack rows to delete before their message is re-armed (foreign runners). */

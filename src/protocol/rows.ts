@@ -4,7 +4,11 @@ export const MESSAGE_STATUSES = ['pending', 'completed', 'failed', 'paused'] as 
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 export type AckStatus = 'processing' | 'completed' | 'failed';
 
-export const ERROR_CLASSES = ['retryable', 'fatal', 'rate_limited', 'context_overflow', 'resume_invalid'] as const;
+export const ERROR_CLASSES = [
+  ...(['retryable', 'fatal', 'rate_limited', 'context_overflow', 'resume_invalid'] as const),
+  /** The provider has ended the session for good, and no other one stands in: nothing of it will ever be answered. */
+  'terminated',
+] as const;
 export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
 /** What a series does about occurrences that were missed: one for all of them, none, or each (at most 24). */

@@ -50,6 +50,8 @@ export function describeAction(session: SessionAddress, action: Action): SweepAc
         detail: action.detail,
         until: action.untilMs === null ? null : formatInstant(action.untilMs),
       };
+    case 'fail_rest':
+      return { ...base, error: action.error };
     case 'hold':
       return base;
   }

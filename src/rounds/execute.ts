@@ -8,7 +8,7 @@ import { epochOf } from '../protocol/address.js';
 import { inspectSession } from './observe.js';
 import { isUp } from './fleet.js';
 import type { Supervised } from './fleet.js';
-import { changesOf, isMessageAction, settleStep, tellDuplicates, tellMessages } from './message-actions.js';
+import { changesOf, isMessageAction, restOf, settleStep, tellDuplicates, tellMessages } from './message-actions.js';
 import type { MessageAction } from './message-actions.js';
 import type { Pass, Porter } from './porter.js';
 import type { Room } from './room.js';
@@ -147,7 +147,7 @@ export class Executor {
       outcome = await this.#porter.files.settle(record.address, step);
     } else {
       await recordTurnEnds(this.#porter, record, ends, messages);
-      outcome = await this.#porter.files.change(record.address, changesOf(messages));
+      outcome = await this.#porter.files.change(record.address, changesOf(messages), restOf(messages));
     }
     if (outcome.kind !== 'ok') {
       this.#porter.alarm(record.address, 1_000);

@@ -3,19 +3,29 @@ import type { MessageChange } from '../protocol/rows.js';
 import { formatInstant } from '../protocol/times.js';
 import type { Epoch } from '../protocol/address.js';
 import type { SessionRecord } from '../ports/registry.js';
-import type { SettleStep } from '../ports/session-files.js';
+import type { RestFailure, SettleStep } from '../ports/session-files.js';
 import type { Porter } from './porter.js';
 
 export type MessageAction = Extract<
   Action,
   {
     readonly kind:
-      'complete' | 'fail' | 'retry' | 'defer' | 'replay' | 'forget' | 'clear' | 'advance' | 'recur' | 'retire';
+      | 'complete'
+      | 'fail'
+      | 'fail_rest'
+      | 'retry'
+      | 'defer'
+      | 'replay'
+      | 'forget'
+      | 'clear'
+      | 'advance'
+      | 'recur'
+      | 'retire';
   }
 >;
 
 const KINDS: ReadonlySet<Action['kind']> = new Set<MessageAction['kind']>([
-  ...(['complete', 'fail', 'retry', 'defer', 'replay', 'forget', 'clear'] as const),
+  ...(['complete', 'fail', 'fail_rest', 'retry', 'defer', 'replay', 'forget', 'clear'] as const),
   ...(['advance', 'recur', 'retire'] as const),
 ]);
 
@@ -41,11 +51,18 @@ export function settleStep(actions: readonly MessageAction[], epoch: Epoch, nowM
   return {
     epoch,
     changes: changesOf(actions),
+    rest: restOf(actions),
     claims,
     ackRows: actions.flatMap((action) => ('dropAck' in action && action.dropAck ? [action.messageId] : [])),
     clear: [...new Set([...counted, ...known, ...left])],
     nowMs,
   };
+}
+
+/** What all other unfinished one-shot messages end with; null: they do not. */
+export function restOf(actions: readonly MessageAction[]): RestFailure | null {
+  const rest = actions.find((action) => action.kind === 'fail_rest');
+  return rest === undefined ? null : { error: rest.error, errorClass: rest.reason };
 }
 
 export function changesOf(actions: readonly MessageAction[]): readonly MessageChange[] {
@@ -57,6 +74,10 @@ export function tellMessages(porter: Porter, record: SessionRecord, actions: rea
     if (action.kind === 'forget' || action.kind === 'clear') continue;
     if (action.kind === 'advance' || action.kind === 'recur' || action.kind === 'retire') {
       tellSeries(porter, record, action);
+      continue;
+    }
+    if (action.kind === 'fail_rest') {
+      porter.log.warn({ session: record.address, reason: action.reason, error: action.error }, 'all that waits fails');
       continue;
     }
     const fields = { session: record.address, epoch: record.epoch, messageId: action.messageId, reason: action.reason };

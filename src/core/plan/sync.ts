@@ -20,10 +20,18 @@ export function planSync(facts: FilesFacts, noneRuns: boolean, policy: Policy, n
   const decided = ended.map((acked) => ({ acked, action: actionOf(acked, policy, nowMs) }));
   const waits = decided.filter(({ acked, action }) => !noneRuns && acked.ack.attempt === null && rearms(action));
   const waiting = new Set(waits.map(({ action }) => action));
+  const actions = decided.map(({ action }) => action).filter((action) => !waiting.has(action));
   return {
-    actions: decided.map(({ action }) => action).filter((action) => !waiting.has(action)),
+    actions: [...actions, ...restOf(actions)],
     rearmWaits: waits.length > 0,
   };
+}
+
+/** L19: nothing waits for a provider that has ended the session. Last, so that what was answered counts as answered. */
+function restOf(actions: readonly Action[]): readonly Action[] {
+  const terminated = actions.find((action) => action.kind === 'fail' && action.reason === 'terminated');
+  if (terminated?.kind !== 'fail') return [];
+  return [{ kind: 'fail_rest', reason: 'terminated', error: terminated.change.set.error ?? 'terminated' }];
 }
 
 function rearms(action: Action): boolean {
@@ -54,6 +62,7 @@ function actionOf({ message, ack }: AckedMessage, policy: Policy, nowMs: number)
     case 'fatal':
     case 'context_overflow':
     case 'resume_invalid':
+    case 'terminated':
       return failed(message, ack, ack.errorClass, nowMs);
     case null:
       return failed(message, ack, 'unclassed', nowMs);

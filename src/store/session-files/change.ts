@@ -1,21 +1,22 @@
-import type { Written } from '../../ports/session-files.js';
-import type { MessageChange } from '../../protocol/rows.js';
+import type { RestFailure, SettleStep, Written } from '../../ports/session-files.js';
 import { NO_OUTBOUND, readAcks, type OutboundFacts } from './acks.js';
 import type { Shape } from './check-schema.js';
 import { writeInbound, type Upgraded } from './inbound.js';
 import { checkFolders, inspectDatabase } from './inspect-file.js';
 import { readInboundFacts } from './look.js';
-import { applyChanges, readTotals, readUnfinished, StaleChange } from './messages.js';
+import { applyChanges, failRest, readTotals, readUnfinished, StaleChange } from './messages.js';
 import type { FilesSettings, SqliteDatabase } from './open-database.js';
 import { readOutboundFile } from './outbound.js';
 import type { SessionPaths } from './session-paths.js';
 import { countSeries, countStates, summarizeDue } from './summaries.js';
 
+type Changes = Pick<SettleStep, 'changes' | 'rest'>;
+
 /** Writes changes to inbound.db, all or none. Acks are read first, so that a busy outbound.db changes nothing. */
 export function changeMessages(
   settings: FilesSettings,
   paths: SessionPaths,
-  changes: readonly MessageChange[],
+  changes: Changes,
   nowMs: number,
 ): Written & Partial<Upgraded> {
   checkFolders(paths);
@@ -30,19 +31,30 @@ export function changeMessages(
 export function writeChanges(
   settings: FilesSettings,
   paths: SessionPaths,
-  changes: readonly MessageChange[],
+  { changes, rest = null }: Changes,
   acks: OutboundFacts['acks'],
   nowMs: number,
 ): Written & Partial<Upgraded> {
   try {
     return writeInbound(settings, paths, (database, shape) => {
-      if (changes.length > 0) database.transaction(applyChanges).immediate(database, changes);
+      if (changes.length > 0) database.transaction(applyAll).immediate(database, changes, rest, nowMs);
       return summaryOf(database, shape, acks, nowMs);
     });
   } catch (error) {
     if (error instanceof StaleChange) return { written: false };
     throw error;
   }
+}
+
+/** What ends the rest of a session is the end of one of its messages. */
+function applyAll(
+  database: SqliteDatabase,
+  changes: SettleStep['changes'],
+  rest: RestFailure | null,
+  nowMs: number,
+): void {
+  applyChanges(database, changes);
+  if (rest !== null) failRest(database, rest, nowMs);
 }
 
 function summaryOf(

@@ -1,5 +1,6 @@
 import type { MessageId } from '../../protocol/address.js';
 import type { MessageCounts } from '../../core/facts.js';
+import type { RestFailure } from '../../ports/session-files.js';
 import { MESSAGE_STATUSES, MISSED_POLICIES, type MessageChange, type MessageRow } from '../../protocol/rows.js';
 import { findParent, insertSuccessors, isUnique } from './successors.js';
 import { formatInstant, parseInstant } from '../../protocol/times.js';
@@ -139,6 +140,16 @@ export function applyChanges(database: SqliteDatabase, changes: readonly Message
     if (!isDone) applyChange(database, change, { ...columns, occurrence: null });
     if (before !== undefined) insertSuccessors(database, change, before);
   }
+}
+
+/** All unfinished messages but those of series end as dead letters; claims to them are strays from then on. */
+export function failRest(database: SqliteDatabase, { error, errorClass }: RestFailure, nowMs: number): void {
+  database
+    .prepare(
+      `UPDATE messages_in SET status = 'failed', error = ?, error_class = ?, finished_at = ?
+       WHERE status IN ('pending', 'paused') AND recurrence IS NULL`,
+    )
+    .run(error, errorClass, formatInstant(nowMs));
 }
 
 type Columns = Readonly<Record<string, string | number | null | undefined>>;

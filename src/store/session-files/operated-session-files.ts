@@ -12,6 +12,7 @@ import type {
   MessageFiles,
   NewMessage,
   PruneLimits,
+  RestFailure,
   SessionFiles,
   SettleStep,
   StartOptions,
@@ -66,8 +67,12 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'look', [session, nowMs, containerGone === true, replays], lane);
   }
 
-  change(session: SessionAddress, changes: readonly MessageChange[]): ReturnType<SessionFiles['change']> {
-    return this.ask(session, 'change', [session, changes, this.now()]);
+  change(
+    session: SessionAddress,
+    changes: readonly MessageChange[],
+    rest: RestFailure | null = null,
+  ): ReturnType<SessionFiles['change']> {
+    return this.ask(session, 'change', [session, changes, rest, this.now()]);
   }
 
   settle(session: SessionAddress, step: SettleStep): ReturnType<SessionFiles['settle']> {

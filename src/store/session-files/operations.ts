@@ -4,7 +4,14 @@ import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import type { MessageChange } from '../../protocol/rows.js';
 import type { DoomedArtifact } from '../../ports/artifacts.js';
 import type { SeriesChange } from '../../ports/series.js';
-import type { CorruptFile, MessageFiles, NewMessage, PruneLimits, SettleStep } from '../../ports/session-files.js';
+import type {
+  CorruptFile,
+  MessageFiles,
+  NewMessage,
+  PruneLimits,
+  RestFailure,
+  SettleStep,
+} from '../../ports/session-files.js';
 import { answersTo } from './answers-to.js';
 import { listArtifacts } from './artifacts.js';
 import { changeMessages } from './change.js';
@@ -46,8 +53,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => deliverMessages(settings, at(session), messages)),
     look: (session: SessionAddress, nowMs: number, containerGone: boolean, replays: readonly ReplayRequest[]) =>
       outcomeOf(() => (containerGone ? lookAtRest : lookAt)(settings, at(session), nowMs, replays)),
-    change: (session: SessionAddress, changes: readonly MessageChange[], nowMs: number) =>
-      outcomeOf(() => changeMessages(settings, at(session), changes, nowMs)),
+    change: (session: SessionAddress, changes: readonly MessageChange[], rest: RestFailure | null, nowMs: number) =>
+      outcomeOf(() => changeMessages(settings, at(session), { changes, rest }, nowMs)),
     settle: (session: SessionAddress, step: SettleStep) => outcomeOf(() => settleSession(settings, at(session), step)),
     prepareStart: (session: SessionAddress, nowMs: number, resumeMaxAgeMs: number) =>
       outcomeOf(() => prepareStart(settings, at(session), nowMs, resumeMaxAgeMs)),

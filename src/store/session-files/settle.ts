@@ -40,7 +40,7 @@ export function settleSession(settings: FilesSettings, paths: SessionPaths, step
             ),
           );
           if (rows === undefined || hasMovedTurn(step, found)) return { written: false };
-          const counted = writeChanges(settings, paths, step.changes, remainingAcks(found.acks, rows), step.nowMs);
+          const counted = writeChanges(settings, paths, step, remainingAcks(found.acks, rows), step.nowMs);
           if (counted.written) deleteRows(database, shape, rows);
           return counted;
         })
@@ -53,7 +53,7 @@ export function settleSession(settings: FilesSettings, paths: SessionPaths, step
 /** There is no outbound.db any more: what its claims said cannot be compared. */
 function settleWithoutAcks(settings: FilesSettings, paths: SessionPaths, step: SettleStep): Settled {
   if (step.claims.length > 0 || step.ackRows.length > 0) return { written: false };
-  return writeChanges(settings, paths, step.changes, NO_OUTBOUND.acks, step.nowMs);
+  return writeChanges(settings, paths, step, NO_OUTBOUND.acks, step.nowMs);
 }
 
 type FoundAcks = Pick<OutboundFacts, 'acks' | 'strayClaims'>;

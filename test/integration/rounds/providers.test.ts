@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { MessageId } from '../../../src/protocol/address.js';
 import { formatInstant } from '../../../src/protocol/times.js';
 import { TestPorter, session } from '../../support/porter.js';
 import type { PorterOptions } from '../../support/porter.js';
@@ -241,6 +242,47 @@ describe('a provider that limits us', () => {
     await p.pass(MINUTE);
     expect(p.running()).toHaveLength(2);
   });
+});
+
+describe('a provider that has ended the session for good', () => {
+  it.each(['while its container runs', 'after its container ended'])(
+    'L19: %s: all that waits or is claimed ends as dead letters with that reason, at once; a series goes on',
+    async (when) => {
+      const p = open();
+      for (const id of ['m1', 'm2', 'm3']) p.send('g/a', id);
+      p.send('g/a', 'later', { afterMs: p.clock.now() + DAY });
+      p.send('g/b', 'm1');
+      p.registry.accept({
+        ...{ session: session('g/a'), acceptedAtMs: p.clock.now() },
+        message: {
+          ...{ id: 'daily' as MessageId, kind: 'chat', timestampMs: p.clock.now(), trigger: true, onWake: false },
+          ...{ processAfterMs: p.clock.now() + HOUR, content: '{}', recurrence: '0 * * * *', seriesId: 'daily' },
+          ...{ timezone: null, occurrenceMs: p.clock.now() + HOUR, missed: null },
+        },
+      });
+      await p.round();
+      p.ack('g/a', 'm1', 'completed');
+      p.ack('g/a', 'm2', 'failed', { errorClass: 'terminated', error: 'the account was closed' });
+      p.ack('g/a', 'm3', 'processing');
+      if (when === 'after its container ended') p.runtime.exit(session('g/a'), { exitCode: 0 });
+      await p.look('g/a');
+      const dead = { status: 'failed', error: 'the account was closed', error_class: 'terminated' };
+      expect(p.message('g/a', 'm1')).toMatchObject({ status: 'completed' });
+      for (const id of ['m2', 'm3', 'later']) expect(p.message('g/a', id), id).toMatchObject(dead);
+      expect(p.message('g/a', 'daily')).toMatchObject({ status: 'pending' });
+      expect(p.message('g/b', 'm1'), 'L21: of another session').toMatchObject({ status: 'pending' });
+      expect(p.notices()).toContain('dead_letter g/a');
+      expect(p.registry.totals().messages).toMatchObject({ failed: 3, completed: 1, processing: 0, pending: 2 });
+      if (when === 'while its container runs') {
+        p.ack('g/a', 'm3', 'completed');
+        p.runtime.exit(session('g/a'), { exitCode: 0 });
+      }
+      await p.look('g/a');
+      await p.round();
+      expect(p.message('g/a', 'm3')).toMatchObject(dead);
+      expect(p.running()).toEqual(['g/b']);
+    },
+  );
 });
 
 describe('what an outage left behind', () => {
