@@ -86,6 +86,7 @@ function daemonApi(socketPath: string): DeskApi {
     sweep: (options) => post('/v1/sweep', options),
     gc: (options) => post('/v1/gc', options),
     route: (event) => post('/v1/events', event),
+    importNanoclaw: (input) => post('/v1/import/nanoclaw', input),
     drain: () => post('/v1/drain', {}),
     reloadSettings: () => post('/v1/config/reload', {}),
   };

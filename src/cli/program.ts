@@ -8,6 +8,7 @@ import { addDead } from './commands/dead.js';
 import { addDoctor } from './commands/doctor.js';
 import { addDrain } from './commands/drain.js';
 import { addGc } from './commands/gc.js';
+import { addImport } from './commands/import.js';
 import { addLogs } from './commands/logs.js';
 import { addReplies } from './commands/replies.js';
 import { addSchedule } from './commands/schedule.js';
@@ -66,6 +67,7 @@ export function createProgram(cli: Cli, version: string): Command {
     addLogs,
     addDrain,
     addGc,
+    addImport,
     addConfig,
     addDoctor,
   ]) {

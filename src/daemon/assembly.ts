@@ -8,7 +8,6 @@ import type { Logger } from '../observe/logs.js';
 import { createNotices } from '../observe/notices.js';
 import type { Registry } from '../ports/registry.js';
 import type { Runtime } from '../ports/runtime.js';
-import type { SessionFiles } from '../ports/session-files.js';
 import { NightporterError } from '../protocol/errors.js';
 import { LoopTurns } from '../protocol/loop-turns.js';
 import { PorterUpkeep } from '../upkeep/upkeep.js';
@@ -55,7 +54,12 @@ export function decideRuntime(
   return choice.kind;
 }
 
-export function openFiles(dataDir: string, settings: Settings, runtime: RuntimeKind | null, log: Logger): SessionFiles {
+export function openFiles(
+  dataDir: string,
+  settings: Settings,
+  runtime: RuntimeKind | null,
+  log: Logger,
+): PooledSessionFiles {
   return new PooledSessionFiles({
     dataDir,
     childEntry: `${COMPILED}src/store/worker/child.js`,
@@ -185,13 +189,14 @@ export function openDeskOn(
   dataDir: string,
   settings: () => Settings,
   registry: Registry,
-  files: SessionFiles,
+  files: PooledSessionFiles,
   log: Logger,
   live: Pick<Desk, 'rounds' | 'upkeep' | 'runtime' | keyof Controls>,
 ): Desk {
   return {
     registry,
     files,
+    nanoclaw: files.nanoclaw,
     clock: systemClock,
     random: systemRandom,
     staging: new StagingFolder(dataDir),

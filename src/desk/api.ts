@@ -1,3 +1,4 @@
+import type { ImportView } from './import/import-view.js';
 import type { StagedFile } from '../ports/staging.js';
 import type {
   AttachmentView,
@@ -56,9 +57,20 @@ export interface DeskApi {
   gc(options: { readonly dryRun: boolean; readonly archive?: boolean | undefined }): Promise<GcView>;
   /** Something happened where a channel is listened to; only a message makes a session, or goes into one. */
   route(event: ChannelEvent): Promise<RoutedView>;
+  /** Brings over what a NanoClaw v2 installation has; what was brought before stays as it is. */
+  importNanoclaw(input: ImportInput): Promise<ImportView>;
   drain(): Promise<DrainView>;
   /** Reads the daemon's settings again. Wrong ones are `usage`, with every problem, and change nothing. */
   reloadSettings(): Promise<ReloadView>;
+}
+
+export interface ImportInput {
+  /** Of the installation; absolute. */
+  readonly folder: string;
+  /** Lists what would be brought, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Only sessions of this group, as it is called here. */
+  readonly group?: string | undefined;
 }
 
 /** What a channel adapter saw. */

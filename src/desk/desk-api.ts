@@ -4,6 +4,7 @@ import { createSession } from './create-session.js';
 import type { Desk } from './desk.js';
 import { drain } from './drain.js';
 import { gc } from './gc.js';
+import { importNanoclaw } from './import/import-nanoclaw.js';
 import { listDead } from './list-dead.js';
 import { listSessions } from './list-sessions.js';
 import { purgeDead } from './purge-dead.js';
@@ -47,6 +48,7 @@ export function deskApi(desk: Desk): DeskApi {
     sweep: (options) => sweep(desk, options),
     gc: (options) => gc(desk, options),
     route: (event) => soon(() => routeEvent(desk, event)),
+    importNanoclaw: (input) => importNanoclaw(desk, input),
     drain: () => drain(desk),
     reloadSettings: () => soon(() => reloadSettings(desk)),
   };

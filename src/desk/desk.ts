@@ -1,6 +1,7 @@
 import type { Reload } from '../config/reload.js';
 import type { Logger } from '../observe/logs.js';
 import type { Clock } from '../ports/clock.js';
+import type { Nanoclaw } from '../ports/nanoclaw.js';
 import type { Random } from '../ports/random.js';
 import type { Registry } from '../ports/registry.js';
 import type { Rounds } from '../ports/rounds.js';
@@ -14,6 +15,8 @@ export interface Desk {
   readonly registry: Registry;
   readonly files: SessionFiles;
   readonly staging: Staging;
+  /** null: no foreign installation can be read from here. */
+  readonly nanoclaw: Nanoclaw | null;
   /** null: no daemon runs; what is accepted waits for the next start or sweep. */
   readonly rounds: Rounds | null;
   /** null: no daemon runs. */

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { NightporterError } from '../protocol/errors.js';
-import type { ChannelEvent, CreateSessionInput, ScheduleChange, SendInput } from './api.js';
+import type { ChannelEvent, CreateSessionInput, ImportInput, ScheduleChange, SendInput } from './api.js';
 import { SCHEDULE_CHANGES, SESSION_CHANGES } from './api.js';
 import { quoted } from './input-texts.js';
 
@@ -58,6 +58,11 @@ export const EVENT: z.ZodType<ChannelEvent> = z.strictObject({
   provider: z.string().optional(),
 });
 export const GC = z.strictObject({ dryRun: z.boolean(), archive: z.boolean().optional() });
+export const IMPORT: z.ZodType<ImportInput> = z.strictObject({
+  folder: z.string(),
+  dryRun: z.boolean(),
+  group: z.string().optional(),
+});
 export const SWEEP = z.strictObject({ dryRun: z.boolean(), runtime: z.string().optional() });
 
 /**

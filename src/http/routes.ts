@@ -11,6 +11,7 @@ import {
   CREATE_SESSION,
   EVENT,
   GC,
+  IMPORT,
   parseInput,
   SEND,
   SWEEP,
@@ -101,6 +102,7 @@ export function routes(desk: Desk, api: DeskApi, metrics?: MetricsPage): Hono<En
   });
   app.post('/v1/sweep', async (c) => c.json(await api.sweep(parseInput(SWEEP, await body(c)))));
   app.post('/v1/gc', async (c) => c.json(await api.gc(parseInput(GC, await body(c)))));
+  app.post('/v1/import/nanoclaw', async (c) => c.json(await api.importNanoclaw(parseInput(IMPORT, await body(c)))));
   app.post('/v1/events', async (c) => {
     const input = parseInput(EVENT, await body(c, desk.settings().messageMaxBytes + BODY_SLACK_BYTES));
     return c.json(await api.route(input));

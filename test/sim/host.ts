@@ -83,6 +83,7 @@ export class SimHost implements Owner, Mortal {
       staging: new StagingFolder(dataDir),
       rounds: this.rounds,
       upkeep: null,
+      nanoclaw: null,
       runtime,
       clock,
       random: { id: () => `${life}-${String((ids += 1))}` },

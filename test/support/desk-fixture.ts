@@ -54,6 +54,7 @@ export function openDeskFixture(options: DeskFixtureOptions = {}): DeskFixture {
   const desk: Desk = {
     registry,
     files,
+    nanoclaw: files.nanoclaw,
     rounds: options.daemon === false ? null : rounds,
     upkeep: null,
     runtime: options.runtime ?? null,

@@ -12,6 +12,7 @@ export function deskOf(p: TestPorter): Desk {
     rounds: p.rounds,
     upkeep: p.upkeep,
     runtime: null,
+    nanoclaw: null,
     staging: new StagingFolder(p.dataDir),
     random: systemRandom,
     settings: () => deskSettings(p.dataDir, p.settings),

@@ -3,6 +3,8 @@ import type { SessionAddress } from '../../protocol/address.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { Lane } from '../../ports/session-files.js';
+import type { Nanoclaw } from '../../ports/nanoclaw.js';
+import { PooledNanoclaw } from '../nanoclaw/pooled-nanoclaw.js';
 import type { CallEnd } from '../worker/file-child.js';
 import { WorkerLedger } from '../worker/ledger.js';
 import { ChildPool, type WorkerLog } from '../worker/pool.js';
@@ -38,6 +40,11 @@ export class PooledSessionFiles extends OperatedSessionFiles {
   readonly #lanes: Readonly<Record<Lane, ChildPool>>;
   readonly #log: WorkerLog | undefined;
   readonly #started: Promise<unknown>;
+  /** Foreign installations are read by the same children. */
+  readonly nanoclaw: Nanoclaw = new PooledNanoclaw(async (operation, params) => {
+    await this.#started;
+    return this.#lanes.slow.run(operation, params);
+  });
   /** Sessions whose last call ended busy: they wait for each other, not the others for them. */
   readonly #troubled = new Set<SessionAddress>();
 

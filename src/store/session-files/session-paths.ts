@@ -33,7 +33,19 @@ export interface SessionPaths {
 export function sessionPaths(dataDir: string, address: SessionAddress): SessionPaths {
   const { group, session } = splitAddress(address);
   const sessions = join(dataDir, 'sessions');
-  const groupFolder = `${sessions}/${group}`;
+  return pathsIn(sessions, `${sessions}/${group}`, session);
+}
+
+/** Within a group's folder; no session can have such a name. */
+export const IMPORTING_SESSIONS_FOLDER = '.importing';
+
+/** Where the files of a session are made that is brought over: beside its place, on the same file system. */
+export function importPaths(dataDir: string, address: SessionAddress): SessionPaths {
+  const { sessions, group } = sessionPaths(dataDir, address);
+  return pathsIn(sessions, `${group}/${IMPORTING_SESSIONS_FOLDER}`, splitAddress(address).session);
+}
+
+function pathsIn(sessions: string, groupFolder: string, session: string): SessionPaths {
   const folder = `${groupFolder}/${session}`;
   const inFolder = `${folder}/${IN_FOLDER}`;
   const out = `${folder}/${OUT_FOLDER}`;

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { releaseGuard } from '../../../src/core/guard.js';
 import { TestPorter, session } from '../../support/porter.js';
 import type { PorterOptions } from '../../support/porter.js';
 
@@ -54,7 +55,7 @@ describe('the life of a message', () => {
     expect(p.runtime.started).toHaveLength(6);
   });
 
-  it('F7: a container that ends before it claims is started once and restarted three times, then held and probed', async () => {
+  it('F7, L17: a container that ends before it claims is started once and restarted three times, then held and probed', async () => {
     const p = open();
     p.runtime.program(session('g/a'), { exit: { exitCode: 3 } });
     p.send('g/a', 'm1');
@@ -72,6 +73,59 @@ describe('the life of a message', () => {
     expect(p.message('g/a', 'm1')).toMatchObject({ status: 'pending', tries: 0 });
     await p.pass(5 * ROUND);
     expect(p.runtime.started).toHaveLength(5);
+  });
+
+  it('L17: messages of a held session are parked and visible, and no start replays them; a release does', async () => {
+    const p = open();
+    p.runtime.program(session('g/a'), { exit: { exitCode: 3 } });
+    for (const id of ['m1', 'm2', 'm3']) p.send('g/a', id);
+    await p.round();
+    for (const delayMs of [1_000, 2_000, 4_000]) await p.pass(delayMs);
+    p.runtime.program(session('g/a'), {});
+    for (let starts = 0; starts < 3; starts += 1) {
+      await p.restart();
+      await p.round();
+    }
+    expect(p.runtime.started).toHaveLength(4);
+    expect(p.registry.findSession(session('g/a'))).toMatchObject({ counts: { pending: 3, failed: 0 } });
+    expect(p.registry.totals().sessions).toMatchObject({ held: 1 });
+    p.registry.saveGuard(session('g/a'), releaseGuard());
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    for (const id of ['m1', 'm2', 'm3']) expect(p.message('g/a', id)).toMatchObject({ tries: 0, attempt: 0 });
+  });
+
+  it('L21: with many sessions at once claims, failures and resets stay where they are; counts are of what the files hold', async () => {
+    const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 30 } });
+    const names = Array.from({ length: 30 }, (_, index) => `g${String(index % 3)}/s${String(index)}`);
+    for (const name of names) for (const id of ['m1', 'm2']) p.send(name, id);
+    await p.round();
+    expect(p.running()).toHaveLength(30);
+    const [answered, crashed, failed] = [0, 1, 2].map((third) => names.filter((_, index) => index % 3 === third));
+    for (const name of answered ?? []) p.ack(name, 'm1', 'completed');
+    for (const name of crashed ?? []) p.ack(name, 'm1', 'processing');
+    for (const name of failed ?? []) p.ack(name, 'm1', 'failed', { errorClass: 'fatal' });
+    for (const name of crashed ?? []) p.runtime.exit(session(name), { exitCode: 1 });
+    await p.round();
+    const states = (some: readonly string[] | undefined) =>
+      new Set(
+        (some ?? []).map((name) =>
+          JSON.stringify([p.message(name, 'm1')?.['status'], p.message(name, 'm1')?.['tries']]),
+        ),
+      );
+    expect(states(answered)).toEqual(new Set(['["completed",0]']));
+    expect(states(crashed)).toEqual(new Set(['["pending",1]']));
+    expect(states(failed)).toEqual(new Set(['["failed",0]']));
+    for (const name of names) expect(p.message(name, 'm2')).toMatchObject({ status: 'pending', tries: 0 });
+    expect(p.registry.totals().messages).toMatchObject({
+      spooled: 0,
+      pending: 40,
+      processing: 0,
+      completed: 10,
+      failed: 10,
+    });
+    await p.restart();
+    expect(p.registry.totals().messages).toMatchObject({ pending: 40, completed: 10, failed: 10 });
   });
 
   it('F7: the guard remembers over a restart of the host', async () => {
@@ -142,7 +196,7 @@ describe('the life of a message', () => {
 });
 
 describe('judging', () => {
-  it('stops a stale container with a stuck claim in the first round after the thresholds, and tries again', async () => {
+  it('L22: stops a stale container with a stuck claim in the first round after the thresholds, tells of it once, and tries again', async () => {
     const p = open();
     p.send('g/a', 'm1');
     await p.round();
@@ -157,7 +211,8 @@ describe('judging', () => {
     const report = await p.round();
     expect(report.actions).toContainEqual(expect.objectContaining({ action: 'stop', reason: 'stale_and_stuck' }));
     expect(p.message('g/a', 'm1')).toMatchObject({ tries: 1 });
-    expect(p.notices()).toContain('stopped g/a');
+    expect(p.notices()).toEqual(['stopped g/a']);
+    expect(p.registry.openNotices(10)).toMatchObject([{ count: 1 }]);
   });
 
   it('F23: never touches one that beats, however long its turn takes', async () => {
@@ -220,7 +275,25 @@ describe('judging', () => {
     ).toMatchObject({ stopReason: 'not_claiming', fruitless: true });
   });
 
-  it('stops an idle container, which is no error', async () => {
+  it('L22: a session whose starts are refused is told of at the third, and then at every tenth', async () => {
+    const p = open();
+    p.runtime.refuse(session('g/a'), 'no such image');
+    p.send('g/a', 'm1');
+    await p.round();
+    const told: number[] = [];
+    let before = 0;
+    for (let starts = 1; starts <= 21; starts += 1) {
+      expect(p.registry.guard(session('g/a')).fruitless).toBe(starts);
+      const count = p.registry.openNotices(10).find(({ kind }) => kind === 'wake_failing')?.count ?? 0;
+      if (count !== before) told.push(starts);
+      before = count;
+      await p.pass(15 * ROUND);
+      await p.round();
+    }
+    expect(told).toEqual([3, 10, 20]);
+  });
+
+  it('L22: stops an idle container, which is no error and no notice', async () => {
     const p = open();
     p.send('g/a', 'm1');
     await p.round();
