@@ -13,6 +13,7 @@ import {
   zone,
 } from './config/kinds.js';
 import { command, environment } from './config/lists.js';
+import { budgetSettings } from './config/budget-settings.js';
 import { messageSizes } from './config/message-sizes.js';
 import { providerSettings } from './config/provider-settings.js';
 import { runtimeSettings } from './config/runtime-settings.js';
@@ -32,6 +33,7 @@ const RETRY = 'Retries and the restart guard';
 const FILES = 'Session files and messages';
 const ENGINE = 'Runtime, start and shutdown';
 const AGENT = 'The agent and its container';
+const BUDGET = 'Budgets: what sessions and groups may use';
 const UPKEEP = 'Upkeep: what is closed, pruned and deleted';
 
 /** Settings of the whole install. */
@@ -324,6 +326,7 @@ export const GROUP_SETTINGS = z.object({
     max: 1000,
     default: 10,
   }),
+  ...budgetSettings(BUDGET),
   ...retentionSettings(UPKEEP),
 });
 

@@ -1,5 +1,6 @@
 import { groupSettings } from '../config.js';
 import type { Settings } from '../config.js';
+import type { Budget } from '../core/budget.js';
 import type { Policy } from '../core/policy.js';
 import type { GroupName } from '../protocol/address.js';
 
@@ -20,6 +21,10 @@ export function policyFor(settings: Settings, group: GroupName, sessionProvider:
     maxTries: own.maxTries,
     backoffBaseMs: own.backoffBaseMs,
     maxToolTimeoutMs: own.maxToolTimeoutMs,
+    budgets: {
+      session: budgetOf(own.sessionTurnsPerHour, own.sessionTokensPerDay, own.sessionCostPerDay),
+      group: budgetOf(own.groupTurnsPerHour, own.groupTokensPerDay, own.groupCostPerDay),
+    },
     lockedStopMs: settings.lockedStopMs,
     maxSessionAgeMs: own.maxSessionAgeMs,
     guardMaxRestarts: settings.guardMaxRestarts,
@@ -29,5 +34,15 @@ export function policyFor(settings: Settings, group: GroupName, sessionProvider:
     staleActive: settings.staleActive,
     staleActiveMs: settings.staleActiveMs,
     progressJudged: !isCommand || (own.commandOutputIsProgress && own.turnTimeoutMs !== null),
+  };
+}
+
+/** 0: no limit. */
+function budgetOf(turnsPerHour: number, tokensPerDay: number, costPerDay: number): Budget {
+  const limit = (value: number): number | null => (value === 0 ? null : value);
+  return {
+    turnsPerHour: limit(turnsPerHour),
+    tokensPerDay: limit(tokensPerDay),
+    costPerDayMicros: limit(Math.round(costPerDay * 1e6)),
   };
 }

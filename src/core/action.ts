@@ -131,6 +131,8 @@ export type Action =
         | 'in_flight'
         /** Its provider limits us. */
         | 'provider_limited'
+        /** It, or its group, has used what it may. */
+        | 'budget_spent'
         | 'files_busy'
         | 'staleness_waits'
         /** What has to be done needs the container gone, and it still holds a claim. */

@@ -1,5 +1,6 @@
 import type { FilesFacts } from './facts.js';
 import type { GuardState } from './guard.js';
+import type { BudgetPermission } from './budget.js';
 import type { RunningMemory } from './memory.js';
 import type { GatePermission } from './provider-gate.js';
 import type { StopReason } from './reasons.js';
@@ -21,6 +22,8 @@ export interface SessionObservation {
   readonly draining: boolean;
   /** Whether its provider lets it be woken. */
   readonly gate: GatePermission;
+  /** Whether its budget and that of its group let it have another turn. */
+  readonly budget: BudgetPermission;
   /** Its claims, or its container, are of before this host process started, and no container was found running since. */
   readonly leftBehind: boolean;
 }

@@ -1,3 +1,5 @@
+import type { Budget } from './budget.js';
+
 /** The thresholds that decisions depend on; milliseconds unless named otherwise. Ranges and defaults: config.ts. */
 export interface Policy {
   readonly sweepIntervalMs: number;
@@ -13,6 +15,8 @@ export interface Policy {
   readonly maxTries: number;
   readonly backoffBaseMs: number;
   readonly maxToolTimeoutMs: number;
+  /** What the session may use, and all of its group together. */
+  readonly budgets: { readonly session: Budget; readonly group: Budget };
   readonly lockedStopMs: number;
   /** How long after its last use a provider's session is resumed; 0: always. */
   readonly maxSessionAgeMs: number;

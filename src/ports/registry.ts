@@ -1,7 +1,8 @@
 import type { ChannelKey, Epoch, GroupName, MessageId, SessionAddress, SessionName } from '../protocol/address.js';
 import type { MessageCounts, ReplayRequest } from '../core/facts.js';
+import type { Spent } from '../core/budget.js';
 import type { ProviderGate } from '../core/provider-gate.js';
-import type { ProviderSession, RunnerNotes } from '../protocol/runner-notes.js';
+import type { ProviderSession, RunnerNotes, UsageNote } from '../protocol/runner-notes.js';
 import type { GuardState } from '../core/guard.js';
 import type { StopReason } from '../core/reasons.js';
 import type { NewMessage } from './session-files.js';
@@ -184,6 +185,13 @@ export interface Registry {
   /** By provider: those that limit us, as far as is known. */
   providerGates(): ReadonlyMap<string, ProviderGate>;
   saveProviderGate(provider: string, gate: ProviderGate | null): void;
+
+  // --- what was used
+  /** What the session's file says was used, less what it said last: counted once. */
+  newUsage(session: SessionAddress, said: UsageNote): UsageNote;
+  /** By a session, or by all of a group; undefined: nothing yet. */
+  spent(scope: SessionAddress | GroupName): Spent | undefined;
+  saveSpent(scope: SessionAddress | GroupName, spent: Spent): void;
 
   // --- guards
   /** A fresh guard where none is stored. */
@@ -407,7 +415,8 @@ export type NoticeKind =
   | 'folder_missing'
   | 'file_busy'
   | 'stale_active'
-  | 'provider_limited';
+  | 'provider_limited'
+  | 'budget_spent';
 
 export interface NewNotice {
   readonly kind: NoticeKind;

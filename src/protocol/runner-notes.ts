@@ -10,6 +10,8 @@ export const USAGE_KEY = 'nightporter_usage';
 
 /** One line that no terminal or environment could choke on. */
 const PROVIDER_SESSION_ID = /^[\x21-\x7e]{1,512}$/;
+/** More is nonsense. */
+const MOST_FIGURE = 1e12;
 const PROVIDER = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 /** What a provider knows a session by. */
@@ -28,9 +30,18 @@ export interface RunnerNotes {
   readonly sessions: readonly ProviderSession[];
   /** By provider, ever: it only grows, but for a file that was replaced. */
   readonly resumeFailures: Readonly<Record<string, number>>;
+  /** By the provider's own figures, ever; null: it gives none. */
+  readonly usage: UsageNote | null;
 }
 
-export const NO_NOTES: RunnerNotes = { sessions: [], resumeFailures: {} };
+export interface UsageNote {
+  /** In and out. */
+  readonly tokens: number;
+  /** Of a US dollar, millionths. */
+  readonly costMicros: number;
+}
+
+export const NO_NOTES: RunnerNotes = { sessions: [], resumeFailures: {}, usage: null };
 
 /** A clock that was wrong when an id was used may have put its use so far ahead, not further. */
 const MOST_AHEAD_MS = 24 * 3_600_000;
@@ -74,6 +85,18 @@ export function readResumeFailures(
   if (provider === undefined || typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0)
     return undefined;
   return { provider, count };
+}
+
+/** Reads the value of `nightporter_usage`: `{"input_tokens", "output_tokens", "cost_usd"}`; null: it holds no figures. */
+export function readUsage(value: string): UsageNote | null {
+  const figures = parseObject(value);
+  if (figures === undefined) return null;
+  const figure = (name: string): number => {
+    const found = figures[name];
+    return typeof found === 'number' && found > 0 && found <= MOST_FIGURE ? found : 0;
+  };
+  const tokens = Math.floor(figure('input_tokens') + figure('output_tokens'));
+  return { tokens, costMicros: Math.round(figure('cost_usd') * 1e6) };
 }
 
 function providerOf(key: string, prefix: string): string | undefined {

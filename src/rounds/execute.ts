@@ -70,6 +70,9 @@ export class Executor {
       this.#porter.faults.worked('start', record.address);
     }
     this.#porter.providers.forget(record.address);
+    if (!wants.some((action) => action.kind === 'wait' && action.reason === 'budget_spent')) {
+      this.#porter.budgets.forget(record.address);
+    }
     for (const action of wants) {
       if (isChange(action) && action.kind !== 'wake') pass.record(describeAction(record.address, action));
       await this.#rest(execution, action);
@@ -112,6 +115,7 @@ export class Executor {
       case 'wait': {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
         if (action.untilMs === null) return;
+        if (action.reason === 'budget_spent') this.#porter.budgets.waits(record, action.untilMs, action.detail);
         if (action.reason === 'provider_limited') this.#porter.providers.waits(record, action.untilMs);
         else this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
         return;
@@ -160,6 +164,7 @@ export class Executor {
     this.#porter.registry.together(() => {
       tellMessages(this.#porter, record, messages);
       this.#porter.providers.ended(record, messages);
+      this.#porter.budgets.ended(record, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
     });

@@ -262,6 +262,7 @@ function recordLook(
   const replayDueAtMs = replaysDueAtMs(porter, record);
   porter.registry.together(() => {
     porter.registry.noteRunner(record.address, outcome.notes, porter.clock.now());
+    porter.budgets.noted(record, outcome.notes);
     porter.registry.recordLook(record.address, {
       counts,
       liveSeries,

@@ -104,6 +104,7 @@ export function sessionObservation(
     files,
     draining: porter.isDraining(),
     gate: porter.providers.permission(record),
+    budget: porter.budgets.permission(record),
     leftBehind: porter.leftBehind.has(record.address),
   };
 }

@@ -7,6 +7,7 @@ import type { SweepAction } from '../ports/rounds.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
 import type { SpecSource } from './container-spec.js';
+import type { Budgets } from './budgets.js';
 import type { Faults } from './faults.js';
 import type { Fleet } from './fleet.js';
 import type { LeftBehind } from './left-behind.js';
@@ -20,6 +21,7 @@ export interface Porter {
   readonly files: SessionFiles;
   readonly gate: RuntimeGate;
   readonly providers: ProviderGates;
+  readonly budgets: Budgets;
   readonly leftBehind: LeftBehind;
   readonly clock: Clock;
   readonly notices: Notices;

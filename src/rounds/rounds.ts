@@ -11,6 +11,7 @@ import type { Runtime } from '../ports/runtime.js';
 import type { ContainerPresence, Supervision } from '../ports/upkeep.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import type { SpecSource } from './container-spec.js';
+import { Budgets } from './budgets.js';
 import { drainFleet } from './drain.js';
 import { dryRun } from './dry-run.js';
 import { DueTimer } from './due-timer.js';
@@ -98,6 +99,7 @@ export class PorterRounds implements Rounds, Supervision {
       ...options,
       gate,
       providers: new ProviderGates({ ...options, hint }),
+      budgets: new Budgets(options),
       leftBehind: new LeftBehind(options.registry),
       fleet: new Fleet(),
       operations: new Operations(log),
@@ -171,6 +173,7 @@ export class PorterRounds implements Rounds, Supervision {
   settingsChanged(): void {
     // Before the first round there is nothing to do anew.
     if (this.#isStopped || this.#cancelTick === null) return;
+    this.#porter.budgets.settingsChanged();
     this.#schedule();
     this.#sweepSoon(() => true);
   }
@@ -268,7 +271,9 @@ export class PorterRounds implements Rounds, Supervision {
   /** What an earlier daemon told of locked files is looked at again, so that it does not stay for ever. */
   #takeUpNotices(): void {
     for (const { kind, session } of this.#porter.registry.openNotices(NOTICES_TAKEN_UP)) {
-      if (kind !== 'file_busy' || session === null) continue;
+      if (session === null) continue;
+      if (kind === 'budget_spent') this.#porter.budgets.takeUp(session);
+      if (kind !== 'file_busy') continue;
       this.#porter.fleet.at(session).busyTold = true;
       this.hint(session);
     }

@@ -145,7 +145,8 @@ export class Sweep {
 
   /** For a place, or for its provider: it is looked at as soon as it need not. */
   #waits(session: SessionAddress): boolean {
-    return this.#room.isWaiting(session) || this.#porter.providers.isWaiting(session);
+    const { providers, budgets } = this.#porter;
+    return this.#room.isWaiting(session) || providers.isWaiting(session) || budgets.isWaiting(session);
   }
 
   /** A slice of the idle sessions in each round: their files should be as they were left. */

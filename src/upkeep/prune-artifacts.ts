@@ -13,13 +13,13 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { ContainerPresence } from '../ports/upkeep.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { HOST_FOLDER, OUT_FOLDER } from '../protocol/workspace.js';
+import { eachSession } from './each-session.js';
 import type { Job, Pass } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
 
 const FIRST_AFTER_MS = 30_000;
 const DAY_MS = 24 * 60 * 60_000;
-const TURN_EVERY = 200;
 /** In one go, during which nobody else looks at the session. */
 const PORTION = 1_000;
 const INCARNATIONS = 1_000;
@@ -41,19 +41,10 @@ export function pruneArtifacts(keeper: Keeper): Job {
 
 async function prune(keeper: Keeper, pass: Pass): Promise<void> {
   const nowMs = keeper.clock.now();
-  let seen = 0;
-  for (const record of keeper.registry.eachSession()) {
-    if (pass.isStopping()) return;
-    seen += 1;
-    if (seen % TURN_EVERY === 0) await keeper.supervision.turn();
-    if (isExempt(record)) continue;
-    try {
-      await pruneOne({ keeper, pass, nowMs, address: record.address, windows: keeper.retention(record).artifacts });
-    } catch (err) {
-      pass.kept('failed');
-      keeper.log.error({ err, session: record.address }, 'artifacts could not be pruned; they are kept');
-    }
-  }
+  await eachSession(keeper, pass, 'artifacts', async (record) => {
+    if (isExempt(record)) return;
+    await pruneOne({ keeper, pass, nowMs, address: record.address, windows: keeper.retention(record).artifacts });
+  });
 }
 
 /** L5; what is quarantined is not read. */

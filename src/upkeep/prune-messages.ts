@@ -2,6 +2,7 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { Pruned, PruneLimits } from '../ports/session-files.js';
 import type { ContainerPresence } from '../ports/upkeep.js';
 import type { MessageId, SessionAddress } from '../protocol/address.js';
+import { eachSession } from './each-session.js';
 import type { Job, Pass } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
@@ -10,7 +11,6 @@ const FIRST_AFTER_MS = 30_000;
 const DAY_MS = 24 * 60 * 60_000;
 /** Of one session in one pass: a file worker takes some hundred milliseconds for them. */
 const MOST = 10_000;
-const TURN_EVERY = 200;
 
 /** Deletes messages that ended long ago, dead letters too, with all that speaks of them (L22, L26). */
 export function pruneMessages(keeper: Keeper): Job {
@@ -26,21 +26,12 @@ export function pruneMessages(keeper: Keeper): Job {
 
 async function prune(keeper: Keeper, pass: Pass): Promise<void> {
   const nowMs = keeper.clock.now();
-  let seen = 0;
-  for (const record of keeper.registry.eachSession()) {
-    if (pass.isStopping()) return;
-    seen += 1;
-    if (seen % TURN_EVERY === 0) await keeper.supervision.turn();
-    if (!mayHaveSome(keeper, record)) continue;
-    try {
-      await keeper.supervision.undisturbed(record.address, (container) =>
-        pruneOne(keeper, pass, record, container, nowMs),
-      );
-    } catch (err) {
-      pass.kept('failed');
-      keeper.log.error({ err, session: record.address }, 'messages could not be pruned; they are kept');
-    }
-  }
+  await eachSession(keeper, pass, 'messages', async (record) => {
+    if (!mayHaveSome(keeper, record)) return;
+    await keeper.supervision.undisturbed(record.address, (container) =>
+      pruneOne(keeper, pass, record, container, nowMs),
+    );
+  });
 }
 
 /** L5: pinned and suspended sessions are left alone. */

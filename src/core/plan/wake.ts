@@ -11,7 +11,7 @@ type WaitReason = Extract<Action, { readonly kind: 'wait' }>['reason'];
  * sessions. `guard`: as the actions before leave it; `dueSinceMs` null: nothing is due.
  */
 export function planWake(
-  observation: Pick<SessionObservation, 'status' | 'blocked' | 'draining' | 'container' | 'gate'>,
+  observation: Pick<SessionObservation, 'status' | 'blocked' | 'draining' | 'container' | 'gate' | 'budget'>,
   dueSinceMs: number | null,
   guard: GuardState,
   policy: Policy,
@@ -22,7 +22,10 @@ export function planWake(
   if (obstacle !== undefined) {
     return [{ kind: 'wait', reason: obstacle, untilMs: null, detail: OBSTACLES[obstacle] }];
   }
-  const { gate } = observation;
+  const { gate, budget } = observation;
+  if (budget.kind === 'spent') {
+    return [{ kind: 'wait', reason: 'budget_spent', untilMs: budget.untilMs, detail: budget.detail }];
+  }
   if (gate.kind === 'limited') {
     const detail = 'its provider limits us: one session at a time tries whether it still does';
     return [{ kind: 'wait', reason: 'provider_limited', untilMs: gate.untilMs, detail }];

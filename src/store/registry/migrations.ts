@@ -3,10 +3,11 @@ import { FIRST } from './migrations/0001-first.js';
 import { SERIES_AND_REPLAYS } from './migrations/0002-series-and-replays.js';
 import { LIFE } from './migrations/0003-life.js';
 import { PROVIDERS } from './migrations/0004-providers.js';
+import { BUDGETS } from './migrations/0005-budgets.js';
 import type { Connection } from './connection.js';
 
 /** Append only: the n-th brings a registry of version n - 1 to version n (`PRAGMA user_version`). */
-export const MIGRATIONS: readonly string[] = [FIRST, SERIES_AND_REPLAYS, LIFE, PROVIDERS];
+export const MIGRATIONS: readonly string[] = [FIRST, SERIES_AND_REPLAYS, LIFE, PROVIDERS, BUDGETS];
 
 /** Brings the schema up to date, all or nothing. A newer one is refused untouched. */
 export function migrate(connection: Connection, file: string, migrations: readonly string[] = MIGRATIONS): void {

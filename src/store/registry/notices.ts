@@ -25,6 +25,7 @@ const NOTICE_KINDS: Readonly<Record<NoticeKind, true>> = {
   file_busy: true,
   stale_active: true,
   provider_limited: true,
+  budget_spent: true,
 };
 
 export function notices(connection: Connection): Notices {

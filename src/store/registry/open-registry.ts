@@ -15,6 +15,7 @@ import { providers } from './providers.js';
 import { sessions } from './sessions.js';
 import { spool } from './spool.js';
 import { summaries } from './summaries.js';
+import { usage } from './usage.js';
 import type { Registry } from '../../ports/registry.js';
 import type { Connection } from './connection.js';
 
@@ -74,6 +75,7 @@ function composed(connection: Connection, dataDir: string, prepare: () => void):
       ...deadLetters(connection),
       ...life(connection),
       ...providers(connection),
+      ...usage(connection),
       ...stored,
       close: () => {
         connection.close();

@@ -4,8 +4,10 @@ import {
   PROVIDER_SESSION_KEY,
   readProviderSession,
   readResumeFailures,
+  readUsage,
   RESUME_FAILURES_KEY,
   type RunnerNotes,
+  USAGE_KEY,
 } from '../../protocol/runner-notes.js';
 import { textCell, textOf } from './cells.js';
 import type { Shape } from './check-schema.js';
@@ -24,11 +26,13 @@ interface StateRow {
 /** What the runner keeps for the host to know. What is malformed, or over limits, says nothing. */
 export function readNotes(database: SqliteDatabase, shape: Shape): RunnerNotes {
   if (!shape.has('session_state')) return NO_NOTES;
-  const rows = rowsOf(database, PROVIDER_SESSION_KEY, RESUME_FAILURES_KEY);
+  const rows = rowsOf(database, PROVIDER_SESSION_KEY, RESUME_FAILURES_KEY, USAGE_KEY);
   if (rows.length === 0) return NO_NOTES;
+  const usage = rows.find(({ key }) => key === USAGE_KEY);
   const failures = rows.map(({ key, value }) => readResumeFailures(key, value)).filter((one) => one !== undefined);
   return {
     sessions: rows.map(({ key, value }) => readProviderSession(key, value)).filter((one) => one !== undefined),
+    usage: usage === undefined ? null : readUsage(usage.value),
     resumeFailures: Object.fromEntries(failures.map(({ provider, count }) => [provider, count])),
   };
 }
@@ -47,6 +51,11 @@ export function removeExpired(database: SqliteDatabase, shape: Shape, maxAgeMs: 
     .immediate();
 }
 
+/** The least text that no longer begins with this one. */
+function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
 /** By ranges of keys, which are the primary key. */
 function rowsOf(database: SqliteDatabase, ...prefixes: readonly string[]): readonly StateRow[] {
   const ranges = prefixes.map(() => '(key >= ? AND key < ?)').join(' OR ');
@@ -55,7 +64,7 @@ function rowsOf(database: SqliteDatabase, ...prefixes: readonly string[]): reado
   const rows = database
     .prepare<string[], readonly unknown[]>(sql)
     .raw()
-    .all(...prefixes.flatMap((prefix) => [prefix, `${prefix.slice(0, -1)};`]));
+    .all(...prefixes.flatMap((prefix) => [prefix, endOf(prefix)]));
   return rows.flatMap(([keyCell, valueCell]) => {
     const key = textOf(keyCell);
     const value = textOf(valueCell);

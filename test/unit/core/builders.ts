@@ -20,6 +20,8 @@ export const DAY = 24 * HOUR;
 export const NOW = Date.UTC(2026, 2, 14, 12);
 export const MONOTONIC = 5_000_000;
 
+const NO_BUDGET = { turnsPerHour: null, tokensPerDay: null, costPerDayMicros: null };
+
 /** The defaults of the settings. */
 export const POLICY: Policy = {
   sweepIntervalMs: MINUTE,
@@ -34,6 +36,7 @@ export const POLICY: Policy = {
   maxTries: 5,
   backoffBaseMs: 5 * SECOND,
   maxToolTimeoutMs: 2 * HOUR,
+  budgets: { session: NO_BUDGET, group: NO_BUDGET },
   lockedStopMs: 30 * SECOND,
   guardMaxRestarts: 3,
   guardProbeMs: 15 * MINUTE,
@@ -214,6 +217,7 @@ export function observe(
     files: { kind: 'read', facts: found, memory },
     draining: false,
     gate: { kind: 'open' },
+    budget: { kind: 'within' },
     leftBehind: false,
     ...rest,
   };

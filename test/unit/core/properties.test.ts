@@ -48,6 +48,8 @@ const someMessage = fc.record({
   trigger: fc.boolean(),
   status: fc.constantFrom<MessageRow['status']>('pending', 'paused'),
 });
+const OPEN = { kind: 'open' } as const;
+const WITHIN = { kind: 'within' } as const;
 const someFacts: fc.Arbitrary<FilesFacts> = fc
   .record({
     rows: fc.array(fc.tuple(someAck, someMessage), { maxLength: 4 }),
@@ -82,7 +84,6 @@ const someContainer = fc.oneof(
     .record({ ageMs: age, outdated: fc.boolean() })
     .map(({ ageMs, outdated }) => running({ startedAtMs: NOW - ageMs, outdated })),
 );
-const OPEN = { kind: 'open' } as const;
 const someContext = fc.record<PassContext>({
   nowMs: fc.constant(NOW),
   monotonicMs: fc.constant(MONOTONIC),
@@ -99,6 +100,7 @@ const someObservation: fc.Arbitrary<SessionObservation> = fc
       blocked: fc.boolean(),
       draining: fc.boolean(),
       leftBehind: fc.boolean(),
+      budget: fc.constantFrom<SessionObservation['budget']>(WITHIN, { kind: 'spent', untilMs: NOW + HOUR, detail: '' }),
       gate: fc.constantFrom<SessionObservation['gate']>({ kind: 'probe' }, { kind: 'limited', untilMs: NOW + HOUR }),
     }),
     calm: fc.boolean(),
@@ -117,7 +119,14 @@ const someObservation: fc.Arbitrary<SessionObservation> = fc
     const own = container.kind === 'running' ? container : running({ epoch: 0 });
     const first = noteLook(undefined, found, own, NOW - firstLookAgeMs, MONOTONIC - firstLookAgeMs);
     const memory = noteLook(first, found, own, NOW, MONOTONIC);
-    const quiet = { quarantined: false, blocked: false, draining: false, leftBehind: false, gate: OPEN };
+    const quiet = {
+      quarantined: false,
+      blocked: false,
+      draining: false,
+      leftBehind: false,
+      gate: OPEN,
+      budget: WITHIN,
+    };
     return {
       status,
       ...(calm ? quiet : rare),
@@ -198,6 +207,7 @@ test('F3, F15, F23: an active container is never stopped for cause while it beat
         files: { kind: 'read', facts: last, memory },
         draining: false,
         gate: OPEN,
+        budget: WITHIN,
         leftBehind: false,
       };
       const policy = { ...POLICY, progressJudged: false };
@@ -329,6 +339,7 @@ test('F15: silence is never exempt for ever, whatever a container wrote about it
           files: { kind: 'read', facts: found, memory },
           draining: false,
           gate: OPEN,
+          budget: WITHIN,
           leftBehind: false,
         },
         POLICY,

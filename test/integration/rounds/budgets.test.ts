@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { formatInstant } from '../../../src/protocol/times.js';
+import { TestPorter, session } from '../../support/porter.js';
+import type { PorterOptions } from '../../support/porter.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let porter: TestPorter;
+
+/** At the beginning of an hour of the first of a day. */
+function open(settings: NonNullable<PorterOptions['settings']>): TestPorter {
+  porter = new TestPorter({ files: 'in_process', settings });
+  porter.clock.advance(DAY - (porter.clock.now() % DAY));
+  return porter;
+}
+
+afterEach(async () => {
+  await porter.close();
+});
+
+/** One turn, after which its runner leaves; what its provider says that the session used, ever. */
+async function turn(p: TestPorter, text: string, id: string, { tokens = 0, usd = 0 } = {}): Promise<void> {
+  p.send(text, id);
+  await p.round();
+  expect(p.running()).toContain(text);
+  p.ack(text, id, 'completed');
+  const value = JSON.stringify({ turns: 1, calls: 1, input_tokens: tokens - 1, output_tokens: 1, cost_usd: usd });
+  p.write(
+    text,
+    "INSERT OR REPLACE INTO session_state (key, value, updated_at) VALUES ('nightporter_usage', ?, ?)",
+    ...[value, formatInstant(p.clock.now())],
+  );
+  p.runtime.exit(session(text), { exitCode: 0 });
+  await p.look(text);
+}
+
+async function waits(p: TestPorter, text: string, id: string): Promise<void> {
+  p.send(text, id);
+  await p.round();
+  await p.round();
+  expect(p.running()).toEqual([]);
+  expect(p.message(text, id)).toMatchObject({ status: 'pending', tries: 0 });
+}
+
+describe('a budget', () => {
+  it('of turns an hour: over it the session waits for the next hour, others do not, and the operator is told once', async () => {
+    const p = open({ SESSION_TURNS_PER_HOUR: 2 });
+    await turn(p, 'g/a', 'm1');
+    await turn(p, 'g/a', 'm2');
+    await waits(p, 'g/a', 'm3');
+    await turn(p, 'g/b', 'm1');
+    for (let rounds = 0; rounds < 3; rounds += 1) {
+      await p.look('g/a');
+      await p.round();
+    }
+    expect(p.registry.openNotices(10)).toMatchObject([{ kind: 'budget_spent', session: 'g/a', count: 1 }]);
+    expect(p.registry.openNotices(10)[0]?.text).toContain('g/a has used 2 of 2 turns an hour');
+    await p.restart();
+    await p.round();
+    expect(p.running()).toEqual([]);
+    expect(p.registry.openNotices(10)).toMatchObject([{ count: 1 }]);
+    await p.pass(HOUR);
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    expect(p.notices()).not.toContain('budget_spent g/a');
+  });
+
+  it('of a group: its sessions use it together, another group has its own', async () => {
+    const p = open({ GROUP_TURNS_PER_HOUR: 2 });
+    await turn(p, 'g/a', 'm1');
+    await turn(p, 'g/b', 'm1');
+    await waits(p, 'g/c', 'm1');
+    expect(p.registry.openNotices(10)[0]?.text).toContain('group g has used 2 of 2 turns an hour');
+    p.send('other/a', 'm1');
+    await p.round();
+    expect(p.running()).toEqual(['other/a']);
+  });
+
+  it('of tokens and of dollars a day, by the figures of the provider, each counted once', async () => {
+    const p = open({ SESSION_TOKENS_PER_DAY: 1_000, GROUP_COST_PER_DAY: 0.5 });
+    await turn(p, 'g/a', 'm1', { tokens: 600, usd: 0.1 });
+    await p.look('g/a');
+    await p.restart();
+    await turn(p, 'g/a', 'm2', { tokens: 999, usd: 0.2 });
+    await turn(p, 'g/a', 'm3', { tokens: 1_200, usd: 0.3 });
+    await waits(p, 'g/a', 'm4');
+    await turn(p, 'g/b', 'm1', { tokens: 10, usd: 0.2 });
+    await waits(p, 'g/b', 'm2');
+    await p.pass(HOUR);
+    await p.round();
+    expect(p.running()).toEqual([]);
+    await p.pass(DAY - HOUR);
+    await p.round();
+    expect(p.running()).toEqual(['g/a', 'g/b']);
+  });
+
+  it('counts turns that failed or died, and not those that the host took back', async () => {
+    const p = open({ SESSION_TURNS_PER_HOUR: 3 });
+    p.send('g/a', 'm1');
+    await p.round();
+    p.ack('g/a', 'm1', 'processing');
+    p.runtime.exit(session('g/a'), { exitCode: 1 });
+    await p.look('g/a');
+    expect(p.registry.spent(session('g/a'))).toMatchObject({ turns: 1 });
+    await p.pass(5_000);
+    await p.round();
+    p.ack('g/a', 'm1', 'failed', { errorClass: 'fatal' });
+    await p.look('g/a');
+    expect(p.registry.spent(session('g/a'))).toMatchObject({ turns: 2 });
+  });
+
+  it('that is raised lets the session go on at once', async () => {
+    const p = open({ SESSION_TURNS_PER_HOUR: 1 });
+    await turn(p, 'g/a', 'm1');
+    await waits(p, 'g/a', 'm2');
+    p.settings = { ...p.settings, sessionTurnsPerHour: 0 };
+    p.rounds.settingsChanged();
+    await p.round();
+    await p.look('g/a');
+    expect(p.running()).toEqual(['g/a']);
+  });
+});
