@@ -1,7 +1,9 @@
 import { groupSettings, heartbeatIntervalMs } from '../config.js';
 import type { GroupSettings, Settings } from '../config.js';
 import { CONTAINER_IN, CONTAINER_WORKSPACE, INBOUND_FILE } from '../protocol/workspace.js';
-import type { Registry } from '../ports/registry.js';
+import { policyFor } from '../config/policy.js';
+import { hasLimit } from '../core/budget.js';
+import type { Registry, SessionRecord } from '../ports/registry.js';
 import type { ContainerTemplate, SpecSource } from '../rounds/container-spec.js';
 import { sessionPaths } from '../store/session-files/session-paths.js';
 
@@ -47,6 +49,7 @@ export function specSource(options: SpecSourceOptions): SpecSource {
         limits: { memoryBytes: group.memoryBytes, cpus: group.cpus, pids: group.pids },
         heartbeatMs: heartbeatIntervalMs(group),
         maxClaims: group.maxClaims,
+        maxTurns: isBudgeted(settings(), record) ? 1 : null,
         idleMs: group.idleTimeoutMs,
         stopGraceMs: group.stopGraceMs,
       };
@@ -59,6 +62,12 @@ export function specSource(options: SpecSourceOptions): SpecSource {
         : { ...folders, inbound: `${CONTAINER_IN}/${INBOUND_FILE}`, workspace: CONTAINER_WORKSPACE };
     },
   };
+}
+
+/** Every turn is decided on where something limits them. */
+function isBudgeted(settings: Settings, { group, provider }: SessionRecord): boolean {
+  const { budgets } = policyFor(settings, group, provider);
+  return hasLimit(budgets.session) || hasLimit(budgets.group);
 }
 
 function secretFilesOf({ environment }: GroupSettings): Record<string, string> {

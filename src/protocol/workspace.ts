@@ -28,6 +28,8 @@ export const RUNNER_ENV = {
   heartbeatMs: 'NIGHTPORTER_HEARTBEAT_MS',
   /** Most messages to claim for one turn. */
   maxClaims: 'NIGHTPORTER_MAX_CLAIMS',
+  /** Leave after so many turns, so that every further one is decided on by the host; without it, when idle. */
+  maxTurns: 'NIGHTPORTER_MAX_TURNS',
   /** `echo`, `command`, `claude`, ...: see docs/providers.md. */
   provider: 'NIGHTPORTER_PROVIDER',
   /** The `command` provider's program and arguments, or what is put in front of `claude`'s: a JSON array of strings. */

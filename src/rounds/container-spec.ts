@@ -23,6 +23,8 @@ export interface ContainerTemplate {
   readonly limits: ContainerLimits;
   readonly heartbeatMs: number;
   readonly maxClaims: number;
+  /** After so many turns the runner leaves; null: when it is idle. */
+  readonly maxTurns: number | null;
   readonly idleMs: number;
   readonly stopGraceMs: number;
 }
@@ -69,7 +71,7 @@ export function specHash(source: SpecSource, record: SessionRecord): string {
   const { provider, command, image, entrypoint, environment, network, limits, heartbeatMs, maxClaims } = template;
   const runner = [image ?? source.runnerVersion, entrypoint];
   const sorted = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
-  const asked = [template.secretFiles, template.asking];
+  const asked = [template.secretFiles, template.asking, template.maxTurns];
   const parts = [runner, provider, command, sorted, network, limits, heartbeatMs, maxClaims, PROTOCOL_VERSION, asked];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
@@ -97,6 +99,7 @@ export function containerSpec(source: SpecSource, record: SessionRecord, epoch: 
       [RUNNER_ENV.provider]: template.provider,
       [RUNNER_ENV.idleMs]: String(template.idleMs),
       [RUNNER_ENV.stopGraceMs]: String(template.stopGraceMs),
+      ...(template.maxTurns === null ? {} : { [RUNNER_ENV.maxTurns]: String(template.maxTurns) }),
       ...(template.command === null ? {} : { [RUNNER_ENV.command]: JSON.stringify(template.command) }),
       ...askingEnvironment(template.asking),
     },

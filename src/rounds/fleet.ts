@@ -20,6 +20,8 @@ export interface Supervised {
   corrupt: { readonly signature: string; readonly looks: number } | null;
   /** Its container could not be stopped. */
   blocked: boolean;
+  /** Its container is found to have ended in the look that is under way: what it says of that is heard before its place is given away. */
+  ending: boolean;
   /** Others wait for its place: it is stopped as soon as it is seen to have nothing to do. */
   yieldWanted: boolean;
   /** Turns completed by the present incarnation, as far as this process saw them. */
@@ -82,11 +84,11 @@ export class Fleet {
     );
   }
 
-  /** Places taken: what runs, starts or is not yet confirmed gone. */
+  /** Places taken: what runs, starts, is not yet confirmed gone or heard to its end. */
   occupied(): number {
     let count = 0;
     for (const one of this.#sessions.values()) {
-      if (one.inFlight !== null || (one.container !== null && isUp(one.container))) count += 1;
+      if (one.inFlight !== null || one.ending || (one.container !== null && isUp(one.container))) count += 1;
     }
     return count;
   }
@@ -103,6 +105,7 @@ function fresh(): Supervised {
     busyLooks: 0,
     corrupt: null,
     blocked: false,
+    ending: false,
     yieldWanted: false,
     turns: 0,
     claimedEpoch: 0,

@@ -31,6 +31,8 @@ export async function lookAt(porter: Porter, executor: Executor, session: Sessio
       if (!again) break;
     }
   } finally {
+    const one = porter.fleet.find(session);
+    if (one !== undefined) one.ending = false;
     porter.fleet.tidy(session);
   }
 }
@@ -151,7 +153,10 @@ async function findContainer(
   if (one.inFlight !== null) return one.container;
   if (pass.kind === 'round') return porter.gate.isDown ? 'unknown' : one.container;
   const container = await inspectSession(porter, record);
-  if (container !== 'unknown') one.container = container;
+  if (container !== 'unknown') {
+    one.ending = one.container !== null && isUp(one.container) && (container === null || !isUp(container));
+    one.container = container;
+  }
   one.absentSinceMonotonicMs = container === null ? porter.clock.monotonic() : null;
   return container;
 }

@@ -16,7 +16,8 @@ const BUSY_FOR_MS = 10_000;
 /** Progress is written at most this often. */
 const PROGRESS_EVERY_MS = 1_000;
 
-export type LoopEnd = 'idle' | 'stopped';
+/** `limited`: its provider limits it. `turns_spent`: it was given no more. Whether and when there are others is the host's to decide. */
+export type LoopEnd = 'idle' | 'stopped' | 'limited' | 'turns_spent';
 
 /** Polls, claims, runs turns and acknowledges them, until it is told to stop or has been idle for long enough. */
 export class Loop {
@@ -50,10 +51,14 @@ export class Loop {
 
   async run(): Promise<LoopEnd> {
     let workedAtMs = performance.now();
+    let turns = 0;
     while (!this.#stop.aborted) {
       const messages = this.#claimNext();
       if (messages !== undefined) {
-        await this.#run(messages);
+        const outcome = await this.#run(messages);
+        turns += 1;
+        if (outcome.kind === 'failed' && outcome.errorClass === 'rate_limited') return 'limited';
+        if (turns >= this.#settings.maxTurns) return 'turns_spent';
         workedAtMs = performance.now();
         // Timers and signals get their chance between the turns of a burst.
         await new Promise(setImmediate);
@@ -110,7 +115,7 @@ export class Loop {
     }
   }
 
-  async #run(messages: readonly Message[]): Promise<void> {
+  async #run(messages: readonly Message[]): Promise<Outcome> {
     const startedAtMs = performance.now();
     this.#log.info('turn started', { messages: messages.length, tries: messages.at(-1)?.tries ?? 0 });
     const turned = await this.#turns.run(messages, this.#report());
@@ -126,6 +131,7 @@ export class Loop {
       ...failureFields(turned.outcome),
       durationMs: Math.round(performance.now() - startedAtMs),
     });
+    return turned.outcome;
   }
 
   #report(): TurnReport {

@@ -15,6 +15,8 @@ export interface Settings {
   readonly heartbeatMs: number;
   /** Most triggering messages in one turn. */
   readonly maxClaims: number;
+  /** After so many turns it leaves; Infinity: when it is idle. */
+  readonly maxTurns: number;
   readonly idleMs: number;
   /** Between TERM and KILL. */
   readonly stopGraceMs: number;
@@ -68,6 +70,7 @@ export function readSettings(env: Environment): SettingsResult {
   const epoch = integer(RUNNER_ENV.epoch, 1, Number.MAX_SAFE_INTEGER);
   const heartbeatMs = integer(RUNNER_ENV.heartbeatMs, 10, 600_000, 10_000);
   const maxClaims = integer(RUNNER_ENV.maxClaims, 1, 1_000, 10);
+  const maxTurns = integer(RUNNER_ENV.maxTurns, 1, 1_000_000, Infinity);
   const idleMs = integer(RUNNER_ENV.idleMs, 1, 2_147_483_647, 300_000);
   const stopGraceMs = integer(RUNNER_ENV.stopGraceMs, 0, 3_600_000, 10_000);
   const maxSessionAgeMs = integer(RUNNER_ENV.maxSessionAgeMs, 0, Number.MAX_SAFE_INTEGER, 86_400_000);
@@ -80,7 +83,7 @@ export function readSettings(env: Environment): SettingsResult {
   return {
     ok: true,
     settings: {
-      ...{ workspace, inbound, session, epoch, heartbeatMs, maxClaims, idleMs, stopGraceMs },
+      ...{ workspace, inbound, session, epoch, heartbeatMs, maxClaims, maxTurns, idleMs, stopGraceMs },
       ...{ maxSessionAgeMs, historyMaxMessages, historyMaxBytes, callDeadlineMs, providers },
     },
   };

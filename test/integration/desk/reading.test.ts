@@ -54,12 +54,14 @@ describe('replies', () => {
   });
 
   it('L25: marks what an earlier attempt at the message answered already; another message, or attempt, is nothing to it', async () => {
-    const end = (id: string, attempt: number, at: string) => { fixture.desk.registry.recordTurnEnds(DEMO, [
+    const end = (id: string, attempt: number, at: string) => {
+      fixture.desk.registry.recordTurnEnds(DEMO, [
         {
           ...{ id: id as MessageId, attempt, epoch: epochOf(1), endedAtMs: Date.parse(at), outcome: 'retry' },
           ...{ reason: 'unfinished_turn', error: null, errorClass: null },
         },
-      ]); };
+      ]);
+    };
     answer('a1', 1, `'{"text":"one"}'`, '2026-01-02T03:00:00.000Z');
     answer('a2', 3, `'{"text":"one"}'`, '2026-01-02T03:00:01.000Z');
     const page = await api.replies(DEMO, 0);
