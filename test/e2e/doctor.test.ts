@@ -111,6 +111,7 @@ await describeOnDocker('doctor', ({ engine, open }) => {
     for (const name of ['dist', 'node_modules', 'package.json'])
       symlinkSync(join(PACKAGE_ROOT, name), join(root, name));
     mkdirSync(join(root, 'container'));
+    symlinkSync(join(PACKAGE_ROOT, 'container/agent-runner'), join(root, 'container/agent-runner'));
     writeFileSync(join(root, 'container/Dockerfile'), `FROM scratch\n# ${install}\n`);
     const examinerOn = (baseImage: string) => {
       const { address } = engine;

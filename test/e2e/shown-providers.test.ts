@@ -9,7 +9,7 @@ import { DIALECTS, ProviderServer, answering, refusing } from '../support/provid
 
 const FAKE_CLAUDE = new URL('../support/fake-claude.mjs', import.meta.url).pathname;
 const { anthropic } = DIALECTS;
-const LIMITED_FOR_S = 10;
+const LIMITED_FOR_S = 6;
 
 interface DeadView {
   readonly id: string;

@@ -4,10 +4,11 @@ import { requireContainer } from '../support/containers-view.js';
 import { describeOnBoth, PATIENCE_MS, say } from '../support/daemon.js';
 import type { TestDaemon } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
+import { isWholeSuite } from '../support/whole-suite.js';
 
 const TEST_MS = 6 * PATIENCE_MS;
 const MESSAGES = 100;
-const KILLS = 6;
+const KILLS = isWholeSuite ? 6 : 4;
 
 interface Sent {
   readonly session: string;

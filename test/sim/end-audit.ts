@@ -23,8 +23,8 @@ export function auditSpool(truth: Truth): void {
     auditFile(truth, session);
     for (const { id } of readRows(truth, session) ?? []) kept.add(id);
   }
-  for (const { id, session, isConfirmed } of truth.messages.values()) {
-    if (isConfirmed && !kept.has(id)) truth.world.violate(`${id} of ${session} was accepted and is lost`);
+  for (const { id, session, isConfirmed, isGone } of truth.messages.values()) {
+    if (isConfirmed && !isGone && !kept.has(id)) truth.world.violate(`${id} of ${session} was accepted and is lost`);
   }
 }
 
@@ -62,7 +62,8 @@ export async function auditAtEnd({ world, truth, engine, host }: Simulation): Pr
       if (status === 'completed' || status === 'failed') counts[status] += 1;
     }
     const known = host.registry.findSession(session);
-    if (known?.heldSinceMs !== null) violate(`${session} is held although all of it has ended`);
+    // It may have been deleted.
+    if (known !== undefined && known.heldSinceMs !== null) violate(`${session} is held although all of it has ended`);
   }
   const { messages } = host.registry.totals();
   const told = { completed: messages.completed, failed: messages.failed };

@@ -22,7 +22,7 @@ export function auditFile(truth: Truth, session: SessionAddress): void {
   if (rows === null) return;
   const found = new Set(rows.map(({ id }) => id));
   for (const message of truth.messages.values()) {
-    if (message.session === session && message.isInFile && !found.has(message.id)) {
+    if (message.session === session && message.isInFile && !message.isGone && !found.has(message.id)) {
       truth.world.violate(`${message.id} was in the file of ${session} and is gone`);
     }
   }

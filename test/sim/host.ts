@@ -1,6 +1,7 @@
 import type { Logger } from '../../src/observe/logs.js';
 import { policyFor } from '../../src/config/policy.js';
 import { deskSettings } from '../../src/daemon/desk-settings.js';
+import { retentionOf, upkeepSettings } from '../../src/daemon/upkeep-settings.js';
 import { roundsSettings } from '../../src/daemon/rounds-settings.js';
 import { specSource } from '../../src/daemon/spec-source.js';
 import type { DeskApi } from '../../src/desk/api.js';
@@ -9,6 +10,7 @@ import { createNotices } from '../../src/observe/notices.js';
 import type { Registry } from '../../src/ports/registry.js';
 import type { SessionAddress } from '../../src/protocol/address.js';
 import { PorterRounds } from '../../src/rounds/rounds.js';
+import { PorterUpkeep } from '../../src/upkeep/upkeep.js';
 import { openRegistry } from '../../src/store/registry/open-registry.js';
 import { StagingFolder } from '../../src/store/staging.js';
 import { InProcessSessionFiles } from '../support/in-process-files.js';
@@ -31,6 +33,13 @@ const READS = new Set([
   'series',
   'occurrences',
   'readAttachment',
+  'answersTo',
+  'folders',
+  'newestWrite',
+  'measure',
+  'prunable',
+  'artifacts',
+  'resumeIds',
 ]);
 const LOCKED = { kind: 'busy', file: 'outbound.db', detail: 'SQLITE_BUSY: database is locked' } as const;
 const CHILD_KILLED = { kind: 'busy', file: 'session files', detail: 'the child was killed at its deadline' } as const;
@@ -42,6 +51,8 @@ export class SimHost implements Owner, Mortal {
   readonly registry: Registry;
   readonly rounds: PorterRounds;
   readonly api: DeskApi;
+  /** null: none is done in this world. */
+  readonly upkeep: PorterUpkeep | null;
   readonly #world: World;
   readonly #real: Registry;
   readonly #onDeath: (host: SimHost) => void;
@@ -52,7 +63,7 @@ export class SimHost implements Owner, Mortal {
     this.#onDeath = onDeath;
     const { dataDir, settings, timeline } = world;
     this.#real = world.act(this, () => openRegistry({ dataDir, mode: 'write' }));
-    this.registry = guarded(this.#real, this, world);
+    this.registry = guarded(this.#real, this, world, truth);
     const clock = timeline.clockOf(this);
     const files = new SimFiles(world, this, truth);
     const runtime = new SimRuntime(world, this, engine);
@@ -75,6 +86,19 @@ export class SimHost implements Owner, Mortal {
       }),
       policy: (record) => policyFor(settings, record.group, record.provider),
     });
+    this.upkeep = world.hasUpkeep
+      ? new PorterUpkeep({
+          registry: this.registry,
+          files,
+          supervision: this.rounds,
+          clock,
+          log,
+          notices: createNotices(this.registry, clock, log),
+          settings: () => upkeepSettings(settings),
+          retention: ({ group }) => retentionOf(settings, group),
+          folderOf: (session) => session,
+        })
+      : null;
     let ids = 0;
     const life = world.chance.int(0, 2 ** 31).toString(36);
     this.api = deskApi({
@@ -82,7 +106,7 @@ export class SimHost implements Owner, Mortal {
       files,
       staging: new StagingFolder(dataDir),
       rounds: this.rounds,
-      upkeep: null,
+      upkeep: this.upkeep,
       nanoclaw: null,
       runtime,
       clock,
@@ -112,7 +136,8 @@ export class SimHost implements Owner, Mortal {
 const REPEATED: readonly string[] = ['findSession', 'guard', 'findIncarnation', 'spooled', 'replays'];
 
 /** The registry of one life: gone with it, and in trouble when the disk is. */
-function guarded(registry: Registry, host: Mortal, world: World): Registry {
+function guarded(registry: Registry, host: Mortal, world: World, truth: Truth): Registry {
+  const ends = watchEnds(registry, truth);
   const guards = new Map<string, (...values: unknown[]) => unknown>();
   let answers = new Map<string, unknown>();
   let changes = -1;
@@ -133,11 +158,24 @@ function guarded(registry: Registry, host: Mortal, world: World): Registry {
       const call = (...values: unknown[]): unknown => Reflect.apply(member, target, values) as unknown;
       const guard = REPEATED.includes(name)
         ? (...values: unknown[]): unknown => repeated(name, values, () => call(...values))
-        : (...values: unknown[]): unknown => world.act(host, () => call(...values));
+        : (...values: unknown[]): unknown =>
+            world.act(host, () => {
+              ends(name, values);
+              return call(...values);
+            });
       guards.set(name, guard);
       return guard;
     },
   });
+}
+
+/** Tells of sessions that are about to end. */
+function watchEnds(registry: Registry, truth: Truth): (name: string, values: readonly unknown[]) => void {
+  return (name, [session, status, , reason]) => {
+    const address = session as SessionAddress;
+    if (name === 'deleteSession') truth.deleting(address, registry.findSession(address));
+    if (name === 'setStatus' && status === 'closed' && reason === 'idle') truth.closingAsIdle(address);
+  };
 }
 
 /** Session files in real folders; when a call is carried out and when it is answered are events of the simulation. */

@@ -50,9 +50,27 @@ const SENT_LAST = [1, 20, 100, 250, 400];
 /** Nothing is due any more: containers have to be gone by then. */
 const IDLE_MS = 120_000;
 
+interface UpkeepFlags {
+  readonly GC_INTERVAL_MS: number;
+  readonly SESSION_CLOSE_AFTER_MS: number;
+  readonly SESSION_DELETE_AFTER_MS: number;
+}
+
+/** In every fourth world sessions are closed and deleted. Drawn apart, so that the others are what they always were. */
+function upkeepOf(seed: number): UpkeepFlags | null {
+  if (seed % 4 !== 0) return null;
+  const chance = new Chance(seed + 1_000_003);
+  return {
+    GC_INTERVAL_MS: chance.pick([10_000, 30_000]),
+    SESSION_CLOSE_AFTER_MS: chance.pick([30_000, 60_000, 180_000]),
+    SESSION_DELETE_AFTER_MS: chance.pick([20_000, 60_000, 240_000]),
+  };
+}
+
 /** Thresholds in the proportions of the defaults, so that hours are minutes. */
-function settingsOf(chance: Chance, dataDir: string) {
+function settingsOf(chance: Chance, dataDir: string, upkeep: UpkeepFlags | null) {
   const flags = {
+    ...(upkeep ?? { SESSION_CLOSE_AFTER_MS: 0, SESSION_DELETE_AFTER_MS: 0 }),
     SWEEP_INTERVAL_MS: chance.pick([15_000, 30_000]),
     STALE_THRESHOLD_MS: 90_000,
     CLAIM_STUCK_MS: 30_000,
@@ -102,8 +120,9 @@ export class Simulation {
     this.#seed = seed;
     const dataDir = join(folder, 'data');
     const habits = drawHabits(chance);
-    const settings = settingsOf(chance, dataDir);
-    this.world = new World({ seed, dataDir, timeline, chance, settings, habits, isTraced });
+    const upkeep = upkeepOf(seed);
+    const settings = settingsOf(chance, dataDir, upkeep);
+    this.world = new World({ seed, dataDir, timeline, chance, settings, habits, isTraced, hasUpkeep: upkeep !== null });
     timeline.turnMs = () => (this.world.isHostBusy && chance.is(0.5) ? chance.int(0, BUSY_TURN_MS) : 0);
     prepareDataDir(folder, dataDir);
     const registry = openRegistry({ dataDir, mode: 'write' });
@@ -164,7 +183,8 @@ export class Simulation {
   stopHost(): void {
     const { host } = this;
     if (host === null || host.isDead) return;
-    host.rounds.stop().then(
+    const ended = Promise.all([host.upkeep?.stop(), host.rounds.stop()]);
+    ended.then(
       () => {
         host.die('stopped');
       },
@@ -229,6 +249,7 @@ export class Simulation {
       if (host.isDead) return;
       this.host = host;
       world.note('host starts');
+      host.upkeep?.start();
       host.rounds.start().catch((error: unknown) => {
         if (!(error instanceof HostGone) && !host.isDead) world.violate(`the host does not start: ${String(error)}`);
       });

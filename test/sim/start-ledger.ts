@@ -65,6 +65,11 @@ export class StartLedger {
     this.#rowOf(session).fruitless = [];
   }
 
+  /** Its session is deleted: what comes under its name has never been started. */
+  forget(session: SessionAddress): void {
+    this.#rows.delete(session);
+  }
+
   /** Incarnations of which the host never learned how they ended: it died, or could not write it down, and they were gone then. */
   #untold(session: SessionAddress): ReadonlySet<number> {
     const db = new Database(join(this.#world.dataDir, 'registry.db'), { readonly: true });

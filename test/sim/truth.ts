@@ -1,4 +1,4 @@
-import type { Registry } from '../../src/ports/registry.js';
+import type { Registry, SessionRecord } from '../../src/ports/registry.js';
 import type { ContainerId } from '../../src/ports/runtime.js';
 import { isHostReason } from '../../src/core/reasons.js';
 import type { MessageId, SessionAddress } from '../../src/protocol/address.js';
@@ -33,6 +33,8 @@ export interface MessageTruth {
   ended: 'completed' | 'failed' | null;
   /** Replays that were asked for and not seen yet. */
   replays: number;
+  /** Its session was deleted, or was about to be when its host was killed. */
+  isGone: boolean;
 }
 
 export interface SeriesTruth {
@@ -85,7 +87,7 @@ export class Truth {
     this.#orders.set(session, order + 1);
     const message: MessageTruth = {
       ...{ id, session, series, order, isConfirmed: false, isInFile: false, spent: 0, doubtful: 0, diedMs: null },
-      ...{ isCompleted: false, isFinal: false, ended: null, replays: 0 },
+      ...{ isCompleted: false, isFinal: false, ended: null, replays: 0, isGone: false },
     };
     this.messages.set(id, message);
     return message;
@@ -206,6 +208,49 @@ export class Truth {
     return found?.isDead === true ? undefined : found;
   }
 
+  /** The session is about to be closed, because nothing has happened in it for long. */
+  closingAsIdle(session: SessionAddress): void {
+    this.world.note('closed as idle', () => session);
+    for (const message of this.#waitingIn(session)) {
+      this.world.violate(`${session} is closed as idle, and ${message.id} waits in it`);
+    }
+    this.#requireNoContainer(session, 'closed as idle');
+  }
+
+  /** The session is about to be deleted, with all it has. */
+  deleting(session: SessionAddress, record: SessionRecord | undefined): void {
+    if (record === undefined) return;
+    const { timeline, settings } = this.world;
+    this.world.note('deleted', () => session);
+    const closedForMs = timeline.wallMs - (record.closedAtMs ?? Infinity);
+    if (record.status !== 'closed' || closedForMs <= settings.sessionDeleteAfterMs) {
+      this.world.violate(`${session} is deleted, ${record.status} for ${String(closedForMs)} ms`);
+    }
+    // What an operator closed he may still reopen, and did not.
+    if (record.closeReason === 'idle') {
+      for (const message of this.#waitingIn(session)) {
+        this.world.violate(`${session} is deleted, and ${message.id} waits in it`);
+      }
+    }
+    this.#requireNoContainer(session, 'deleted');
+    for (const message of this.messages.values()) if (message.session === session) message.isGone = true;
+    for (const series of this.serieses.values()) {
+      if (series.session === session) Object.assign(series, { state: 'unknown', isTouched: true });
+    }
+    this.#starts.forget(session);
+    for (const key of this.#stopReasons.keys()) if (key.startsWith(`${session} `)) this.#stopReasons.delete(key);
+  }
+
+  #waitingIn(session: SessionAddress): readonly MessageTruth[] {
+    return this.unfinished().filter((message) => message.session === session && message.isConfirmed);
+  }
+
+  #requireNoContainer(session: SessionAddress, what: string): void {
+    if (this.engine.live().some((one) => one.session === session)) {
+      this.world.violate(`${session} is ${what} although its container runs`);
+    }
+  }
+
   /** The operator let a held session go. */
   guardReleased(session: SessionAddress): void {
     this.#starts.released(session);
@@ -219,7 +264,7 @@ export class Truth {
   /** Messages that have not ended. */
   unfinished(): readonly MessageTruth[] {
     return [...this.messages.values()].filter(
-      ({ ended, isConfirmed, isInFile }) => ended === null && (isConfirmed || isInFile),
+      ({ ended, isConfirmed, isInFile, isGone }) => ended === null && !isGone && (isConfirmed || isInFile),
     );
   }
 }

@@ -50,6 +50,8 @@ export interface WorldOptions {
   readonly settings: Settings;
   readonly habits: Habits;
   readonly isTraced: boolean;
+  /** Sessions are closed and deleted. */
+  readonly hasUpkeep: boolean;
 }
 
 /** How long a turn of the loop of a busy host takes at most. */
@@ -85,8 +87,10 @@ export class World {
   /** Of all that happened, in order: the same for every run of the seed. */
   fingerprint = 0;
   violation: Violation | null = null;
+  readonly hasUpkeep: boolean;
   readonly #isTraced: boolean;
   readonly #versions = new Map<SessionAddress, number>();
+  readonly #lastVersions = new Map<SessionAddress, number>();
   /** Grows with every change to a row of the registry. */
   registryChanges = 0;
   #acting: Mortal | null = null;
@@ -104,6 +108,7 @@ export class World {
     this.settings = options.settings;
     this.habits = options.habits;
     this.#isTraced = options.isTraced;
+    this.hasUpkeep = options.hasUpkeep;
   }
 
   // --- what happened
@@ -189,10 +194,12 @@ export class World {
   }
 
   touch(session: SessionAddress): void {
-    this.#versions.set(session, (this.#versions.get(session) ?? 0) + 1);
+    this.#versions.set(session, (this.#versions.get(session) ?? this.#lastVersions.get(session) ?? 0) + 1);
   }
 
+  /** Its folder is deleted; what comes in its place is another version. */
   forget(session: SessionAddress): void {
+    this.#lastVersions.set(session, this.#versions.get(session) ?? 0);
     this.#versions.delete(session);
   }
 

@@ -2,9 +2,12 @@ import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageId } from '../../../src/protocol/address.js';
 import { formatInstant } from '../../../src/protocol/times.js';
+import { isWholeSuite } from '../../support/whole-suite.js';
 import { TestPorter, session } from '../../support/porter.js';
 import type { PorterOptions } from '../../support/porter.js';
 
+/** Limited at once; a hundred of them are in the whole suite, and in `shown-providers`. */
+const SESSIONS = isWholeSuite ? 100 : 40;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -184,9 +187,9 @@ describe('a provider that limits us', () => {
     await p.look(text);
   }
 
-  it('L18: is tried by one session at a time: 100 limited at once make at most 3 calls until retry_at, then go on', async () => {
+  it(`L18: is tried by one session at a time: ${String(SESSIONS)} limited at once make at most 3 calls until retry_at, then go on`, async () => {
     const p = open({ settings: { MAX_CONCURRENT_CONTAINERS: 100 } });
-    const names = Array.from({ length: 100 }, (_, index) => `g/s${String(index)}`);
+    const names = Array.from({ length: SESSIONS }, (_, index) => `g/s${String(index)}`);
     p.send('g/s0', 'm');
     await p.round();
     const retryAtMs = p.clock.now() + HOUR;
@@ -211,7 +214,7 @@ describe('a provider that limits us', () => {
     p.ack(String(probe), 'm', 'completed');
     p.beat(String(probe));
     await p.look(String(probe));
-    expect(p.running()).toHaveLength(100);
+    expect(p.running()).toHaveLength(SESSIONS);
     expect(p.notices()).not.toContain('provider_limited -');
     expect(p.message('g/s0', 'm')).toMatchObject({ tries: 0, deferrals: 1 });
   }, 120_000);
