@@ -1,6 +1,6 @@
 import type { MissedPolicy } from '../../../src/protocol/rows.js';
 import { claimsOf, dueOf, isFree, MINUTE_MS, newMessage, newSession, SECOND_MS } from './rows.js';
-import type { Container, Message, NewMessage, Outcome, Session } from './rows.js';
+import type { Container, Limit, Message, NewMessage, Outcome, Session } from './rows.js';
 import { catchUp, hourAfter, successors } from './series.js';
 
 /** What the system is told, by the names of its settings; small, so that a few steps lead to every limit. */
@@ -114,6 +114,8 @@ export class Model {
       if (outcome !== 'rate_limited') continue;
       rearm(message, this.nowMs + RATE_LIMIT_MS * 2 ** deferrals, { deferrals: deferrals + 1 });
     }
+    if (outcome === 'rate_limited') this.#limited(one, Math.max(...turn.map(({ dueMs }) => dueMs)));
+    if (outcome === 'completed' && one.limit?.isTrying === true) one.limit = null;
   }
 
   /** It ends in the middle of whatever it does: the turn is not over, and costs a try. */
@@ -199,10 +201,28 @@ export class Model {
     for (const message of one.messages) catchUp(message, this.nowMs);
     const notBeforeMs = one.held === null ? one.notBeforeMs : one.probeMs;
     if (dueOf(one, this.nowMs).length === 0 || one.status !== 'active' || notBeforeMs > this.nowMs) return;
+    if (!this.#mayTry(one)) return;
     if (one.held !== null) one.probeMs = this.nowMs + LIMITS.GUARD_PROBE_MS;
     one.epoch += 1;
     const since = { startedMs: this.nowMs, sinceMs: this.nowMs, silentSinceMs: null };
     one.container = { ...since, isGone: false, hasClaimed: false, does: 'due' };
+  }
+
+  /** A third of the time later, and two thirds, it is tried whether the provider still limits; not within a minute. */
+  #limited(one: Session, retryMs: number): void {
+    const known = one.limit !== null && this.nowMs < one.limit.untilMs ? one.limit : null;
+    const sinceMs = known?.sinceMs ?? this.nowMs;
+    const untilMs = Math.max(known?.untilMs ?? 0, retryMs);
+    const nextMs = Math.max(known?.nextMs ?? 0, this.nowMs + pauseOf({ sinceMs, untilMs }));
+    one.limit = { sinceMs, untilMs, nextMs, isTrying: false };
+  }
+
+  #mayTry(one: Session): boolean {
+    if (one.limit === null) return true;
+    const { isTrying, nextMs, untilMs } = one.limit;
+    if (!isTrying && this.nowMs < Math.min(nextMs, untilMs)) return false;
+    one.limit = { ...one.limit, isTrying: true, nextMs: this.nowMs + pauseOf(one.limit) };
+    return true;
   }
 
   // --- what becomes of messages, and of sessions whose containers or messages fail over and over
@@ -248,4 +268,8 @@ export class Model {
 
 function rearm(message: Message, dueMs: number, more: Partial<Message>): void {
   Object.assign(message, { dueMs, attempt: message.attempt + 1, ...more });
+}
+
+function pauseOf({ sinceMs, untilMs }: Pick<Limit, 'sinceMs' | 'untilMs'>): number {
+  return Math.max(RATE_LIMIT_MS, Math.ceil((untilMs - sinceMs) / 3));
 }

@@ -36,6 +36,14 @@ export interface Container {
   silentSinceMs: number | null;
 }
 
+export interface Limit {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** It may be tried again before. */
+  readonly nextMs: number;
+  readonly isTrying: boolean;
+}
+
 export interface Session {
   readonly name: string;
   readonly messages: Message[];
@@ -50,13 +58,16 @@ export interface Session {
   fruitless: number;
   notBeforeMs: number;
   deadInARow: number;
+  /** What its provider, which no other session has, asked to wait for. */
+  limit: Limit | null;
   held: 'fruitless_starts' | 'settled_failures' | null;
   probeMs: number;
 }
 
 export function newSession(name: string): Session {
   const guard = { fruitless: 0, notBeforeMs: 0, deadInARow: 0, held: null, probeMs: 0 };
-  return { name, messages: [], answered: [], told: new Set(), status: 'active', container: null, epoch: 0, ...guard };
+  const fresh = { status: 'active', container: null, epoch: 0, limit: null } as const;
+  return { name, messages: [], answered: [], told: new Set(), ...fresh, ...guard };
 }
 
 export type NewMessage = Pick<Message, 'id' | 'dueMs'> & Partial<Message>;

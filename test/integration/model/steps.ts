@@ -96,6 +96,7 @@ function inputOf(name: string, { wakes = true, afterMs }: SendOptions, id: strin
 }
 
 async function send(name: string, options: SendOptions, model: Model, system: System): Promise<void> {
+  system.meet(name);
   const isDone = await system.ask((desk) => desk.send(inputOf(name, options, `m${model.sent}`, model)));
   expect(isDone).toBe(model.send(name, options));
 }
@@ -112,6 +113,7 @@ const isSentSeveral = fc.tuple(session, fc.array(sendOptions, { minLength: 2, ma
   ([name, several]) =>
     new Step(`${name} is sent ${JSON.stringify(several)}`, always, async (model, system) => {
       const lines = several.map((options, at) => JSON.stringify(inputOf(name, options, `m${model.sent + at}`, model)));
+      system.meet(name);
       const isDone = await system.ask((desk) => desk.sendBatch(chunksOf(lines.join('\n')), undefined));
       for (const options of several) expect(model.send(name, options)).toBe(isDone);
     }),
@@ -121,6 +123,7 @@ const isSentSeries = fc.tuple(session, fc.constantFrom<MissedPolicy>('latest', '
   ([name, missed]) =>
     new Step(`${name} is sent a series (${missed})`, always, async (model, system) => {
       const id = `m${model.sent}`;
+      system.meet(name);
       const isDone = await system.ask((desk) => desk.send({ session: name, text: id, id, cron: EVERY_HOUR, missed }));
       expect(isDone).toBe(model.sendSeries(name, missed));
     }),

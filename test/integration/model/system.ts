@@ -50,6 +50,12 @@ export class System {
     });
   }
 
+  /** Before anything is sent to it: every session has a provider of its own, so that none waits for what another one was told. */
+  meet(name: string): void {
+    const own = { provider: `p-${name.replace('/', '-')}`, image: null, command: null };
+    this.p.registry.createSession({ address: session(name), createdAtMs: this.p.clock.now(), ...own });
+  }
+
   /** Whether it was done; else it was refused. */
   async ask(question: (desk: DeskApi) => Promise<unknown>): Promise<boolean> {
     try {
