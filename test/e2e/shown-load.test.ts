@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 import { isWholeSuite } from '../support/whole-suite.js';
 
 /** A whole suite takes 200; the 40 s more that they take say nothing else. */
-const SESSIONS = isWholeSuite ? 200 : 80;
+const SESSIONS = isWholeSuite ? 200 : 48;
 const EACH = 5;
 const ROOM = 8;
 const LOAD_MS = 8 * 60_000;

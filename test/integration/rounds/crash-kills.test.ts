@@ -13,7 +13,7 @@ import { session } from '../../support/porter.js';
 import { isWholeSuite } from '../../support/whole-suite.js';
 
 /** Of the points at which it leaves something new: a whole suite takes all of them, which needs minutes. */
-const EVERY = isWholeSuite ? 1 : 4;
+const EVERY = isWholeSuite ? 1 : 6;
 /** Hosts that are killed side by side. */
 const LANES = 2;
 
