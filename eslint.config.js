@@ -51,14 +51,12 @@ const room = (...categories) => ({ file: { categories } });
 const internals = Object.keys(ALLOWED);
 
 const roomPolicies = Object.entries(ALLOWED).flatMap(([from, { values = [], types = [] }]) => {
-  const shared = from === 'protocol' || from === 'runner' ? [] : ['config', 'observe'];
-  const imports = from === 'protocol' ? [from] : [from, 'protocol', ...values];
+  if (from === 'protocol') return [{ from: room(from), allow: { to: room(from) } }];
+  const shared = from === 'runner' ? [] : ['config', 'observe'];
+  const imports = [from, 'protocol', ...values];
   return [
     { from: room(from), allow: { to: room(...imports) } },
-    ...[...types, ...shared].map((to) => ({
-      from: room(from),
-      allow: { to: room(to), dependency: { kind: 'type' } },
-    })),
+    { from: room(from), allow: { to: room(...types, ...shared), dependency: { kind: 'type' } } },
   ];
 });
 
@@ -81,14 +79,20 @@ const foreign = (source) =>
   ['external', 'core'].map((origin) => ({ module: source ? { origin, source } : { origin } }));
 
 const modulePolicies = [
-  ...internals.filter((name) => !PURE.includes(name)).map((name) => ({ from: room(name), allow: { to: foreign() } })),
-  ...RESERVED.flatMap(({ name, rooms }) =>
-    internals.flatMap((from) => ({
-      from: room(from),
-      [rooms.includes(from) ? 'allow' : 'disallow']: { to: [name, `node:${name}`].flatMap(foreign) },
-      message: `${name} is reserved to: ${rooms.join(', ') || 'no room'}`,
-    })),
-  ),
+  { from: room(...internals.filter((name) => !PURE.includes(name))), allow: { to: foreign() } },
+  // Few policies of many rooms each: every import of every file is held against every policy.
+  ...RESERVED.flatMap(({ name, rooms }) => {
+    const to = [name, `node:${name}`].flatMap(foreign);
+    const others = internals.filter((other) => !rooms.includes(other));
+    return [
+      ...(rooms.length > 0 ? [{ from: room(...rooms), allow: { to } }] : []),
+      {
+        from: room(...others),
+        disallow: { to },
+        message: `${name} is reserved to: ${rooms.join(', ') || 'no room'}`,
+      },
+    ];
+  }),
 ];
 
 const style = [

@@ -3,7 +3,7 @@ import type { Fields } from './config/fields.js';
 import {
   bytes,
   choice,
-  cores,
+  decimal,
   count,
   duration,
   optionalDuration,
@@ -305,7 +305,7 @@ export const GROUP_SETTINGS = z.object({
     max: 16 * 1024 * GIB,
     default: 2 * GIB,
   }),
-  CPUS: cores({
+  CPUS: decimal({
     section: AGENT,
     text: 'Processor time of a container, in cores (docker only).',
     min: 0.01,

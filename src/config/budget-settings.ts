@@ -1,4 +1,4 @@
-import { cores, count } from './kinds.js';
+import { count, decimal } from './kinds.js';
 
 const MOST = 1_000_000_000;
 
@@ -18,7 +18,7 @@ export const budgetSettings = (section: string) => ({
     max: MOST,
     default: 0,
   }),
-  SESSION_COST_PER_DAY: cores({
+  SESSION_COST_PER_DAY: decimal({
     section,
     text: 'US dollars of one session in a day (UTC), where its provider names its price. 0: no limit.',
     min: 0,
@@ -39,7 +39,7 @@ export const budgetSettings = (section: string) => ({
     max: MOST,
     default: 0,
   }),
-  GROUP_COST_PER_DAY: cores({
+  GROUP_COST_PER_DAY: decimal({
     section,
     text: 'The same of all sessions of a group together.',
     min: 0,

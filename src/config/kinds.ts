@@ -129,10 +129,10 @@ export function count(about: About & Range & { readonly default: number }) {
   });
 }
 
-export function cores(about: About & Range & { readonly default: number }) {
+export function decimal(about: About & Range & { readonly default: number }) {
   const { min, max, default: fallback } = about;
   return kind(about, (found) => within({ min, max }, readNumber(found)), fallback, {
-    unit: 'cores',
+    unit: 'number',
     allowed: `a number from ${min} to ${max}`,
     range: `${min} to ${max}`,
     shown: String(fallback),

@@ -58,11 +58,11 @@ export function budgetPermission(budget: Budget, spent: Spent, nowMs: number): B
     };
   }
   if (isOver(tokens, budget.tokensPerDay)) {
-    return { kind: 'spent', untilMs: nextDayMs, detail: `${tokens} of ${String(budget.tokensPerDay)} tokens a day` };
+    return { kind: 'spent', untilMs: nextDayMs, detail: `${tokens} of ${budget.tokensPerDay} tokens a day` };
   }
   if (isOver(turns, budget.turnsPerHour)) {
     const untilMs = (hour + 1) * HOUR_MS;
-    return { kind: 'spent', untilMs, detail: `${turns} of ${String(budget.turnsPerHour)} turns an hour` };
+    return { kind: 'spent', untilMs, detail: `${turns} of ${budget.turnsPerHour} turns an hour` };
   }
   return { kind: 'within' };
 }
@@ -79,10 +79,10 @@ function spentNow(spent: Spent, nowMs: number): Spent {
   };
 }
 
-function isOver(used: number, limit: number | null): boolean {
+function isOver(used: number, limit: number | null): limit is number {
   return limit !== null && used >= limit;
 }
 
-function dollars(micros: number | null): string {
-  return `$${((micros ?? 0) / 1e6).toFixed(2)}`;
+function dollars(micros: number): string {
+  return `$${(micros / 1e6).toFixed(2)}`;
 }

@@ -1,4 +1,5 @@
-import type { NoticeRecord, RegistryTotals, SessionRecord } from '../ports/registry.js';
+import type { NoticeRecord } from '../ports/notices.js';
+import type { RegistryTotals, SessionRecord } from '../ports/registry.js';
 import type { Container } from '../ports/runtime.js';
 import type { RoundsState } from '../ports/rounds.js';
 import { formatInstant } from '../protocol/times.js';

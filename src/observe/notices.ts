@@ -1,6 +1,7 @@
 import type { SessionAddress } from '../protocol/address.js';
 import type { Clock } from '../ports/clock.js';
-import type { NoticeKind, NoticeRecord, Registry } from '../ports/registry.js';
+import type { NoticeKind, NoticeRecord } from '../ports/notices.js';
+import type { Registry } from '../ports/registry.js';
 import type { Logger } from './logs.js';
 
 /**

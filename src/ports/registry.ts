@@ -5,6 +5,8 @@ import type { ProviderGate } from '../core/provider-gate.js';
 import type { ProviderSession, RunnerNotes, UsageNote } from '../protocol/runner-notes.js';
 import type { GuardState } from '../core/guard.js';
 import type { StopReason } from '../core/reasons.js';
+import type { Compaction } from './compaction.js';
+import type { NewNotice, NoticeKind, NoticeRecord } from './notices.js';
 import type { NewMessage } from './session-files.js';
 import type { ContainerId, InstallId } from './runtime.js';
 
@@ -257,17 +259,6 @@ export interface ProviderSessionRecord extends ProviderSession {
   readonly session: SessionAddress;
 }
 
-export interface Compaction {
-  /** Pages of the file, and how many of them hold nothing. */
-  facts(): { readonly pages: number; readonly free: number; readonly bytes: number };
-  /** Whether it can be done in steps; a file from before version 3 has to be written anew once. */
-  readonly isIncremental: boolean;
-  /** Gives back some of what is free, in about a millisecond; false: nothing is left. */
-  step(): boolean;
-  /** Writes the file anew: holds everybody up, for about a second per 100 MB. */
-  whole(): void;
-}
-
 export interface SessionSummary {
   readonly session: SessionAddress;
   readonly status: SessionStatus;
@@ -394,40 +385,4 @@ export interface IncarnationRecord {
   /** Highest rowid of messages_out when it began. */
   readonly answersMark: number;
   readonly output: string | null;
-}
-
-export type NoticeKind =
-  | 'held'
-  | 'quarantined'
-  | 'replaced_corrupt_file'
-  | 'stopped'
-  | 'dead_letter'
-  | 'unstoppable'
-  | 'wake_failing'
-  | 'not_claiming'
-  | 'runtime_down'
-  | 'mass_stale'
-  | 'clock_jump'
-  | 'disk_full'
-  | 'image_missing'
-  | 'duplicate_series'
-  | 'series_retired'
-  | 'folder_missing'
-  | 'file_busy'
-  | 'stale_active'
-  | 'provider_limited'
-  | 'budget_spent';
-
-export interface NewNotice {
-  readonly kind: NoticeKind;
-  /** null: of the whole install. */
-  readonly session: SessionAddress | null;
-  /** For people: what, where, what to do. */
-  readonly text: string;
-  readonly atMs: number;
-}
-
-export interface NoticeRecord extends NewNotice {
-  readonly count: number;
-  readonly lastAtMs: number;
 }

@@ -1,5 +1,5 @@
 import type { SessionAddress } from '../protocol/address.js';
-import type { NoticeRecord } from './registry.js';
+import type { NoticeRecord } from './notices.js';
 
 /** What the desk may ask of the rounds, in the daemon or in a single round by itself. */
 export interface Rounds {

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import type { NoticeKind } from '../../src/ports/registry.js';
+import type { NoticeKind } from '../../src/ports/notices.js';
 import type { SessionPaths } from '../../src/store/session-files/session-paths.js';
 import { STEERING } from './control-characters.js';
 import { ENDLESS_SELECT, setWalHeader, superJournal } from './hostile-bytes.js';

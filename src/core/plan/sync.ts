@@ -22,16 +22,16 @@ export function planSync(facts: FilesFacts, noneRuns: boolean, policy: Policy, n
   const waiting = new Set(waits.map(({ action }) => action));
   const actions = decided.map(({ action }) => action).filter((action) => !waiting.has(action));
   return {
-    actions: [...actions, ...restOf(actions)],
+    actions: [...actions, ...restOf(ended)],
     rearmWaits: waits.length > 0,
   };
 }
 
 /** L19: nothing waits for a provider that has ended the session. Last, so that what was answered counts as answered. */
-function restOf(actions: readonly Action[]): readonly Action[] {
-  const terminated = actions.find((action) => action.kind === 'fail' && action.reason === 'terminated');
-  if (terminated?.kind !== 'fail') return [];
-  return [{ kind: 'fail_rest', reason: 'terminated', error: terminated.change.set.error ?? 'terminated' }];
+function restOf(ended: readonly AckedMessage[]): readonly Action[] {
+  const terminated = ended.find(({ ack }) => ack.status === 'failed' && ack.errorClass === 'terminated');
+  if (terminated === undefined) return [];
+  return [{ kind: 'fail_rest', reason: 'terminated', error: errorOf(terminated.ack) }];
 }
 
 function rearms(action: Action): boolean {
@@ -84,10 +84,14 @@ function failed(message: MessageRow, ack: AckRow, reason: FailReason, nowMs: num
   const set = {
     status: 'failed',
     finishedAtMs: nowMs,
-    error: ack.error ?? 'the runner gave no details',
+    error: errorOf(ack),
     errorClass: reason === 'unclassed' ? null : reason,
   } as const;
   return { kind: 'fail', reason, by: 'ack', messageId: message.id, change: changeOf(message, set), claim: null };
+}
+
+function errorOf(ack: AckRow): string {
+  return ack.error ?? 'the runner gave no details';
 }
 
 function retried(message: MessageRow, ack: AckRow, policy: Policy, nowMs: number): Action {

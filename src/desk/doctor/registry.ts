@@ -1,5 +1,6 @@
 import type { Examined, RegistryCondition } from '../../ports/examination.js';
-import type { NoticeRecord, Registry, RegistryTotals } from '../../ports/registry.js';
+import type { NoticeRecord } from '../../ports/notices.js';
+import type { Registry, RegistryTotals } from '../../ports/registry.js';
 import { readLastSweep, readRuntimeKind } from '../facts.js';
 import type { Finding } from './finding.js';
 import { counted, listed, ok, problem, warning } from './finding.js';

@@ -1,5 +1,6 @@
 import { RowReader } from './rows.js';
-import type { NoticeKind, NoticeRecord, Registry } from '../../ports/registry.js';
+import type { NoticeKind, NoticeRecord } from '../../ports/notices.js';
+import type { Registry } from '../../ports/registry.js';
 import type { SessionAddress } from '../../protocol/address.js';
 import type { Connection } from './connection.js';
 

@@ -6,6 +6,7 @@ import { planSession } from '../../../src/core/plan/plan-session.js';
 import {
   acked,
   CONTEXT,
+  DAY,
   due,
   facts,
   HOUR,
@@ -58,6 +59,17 @@ describe('waking', () => {
     ]);
     expect(said(plan(observe(DUE, { gate: { kind: 'probe' } })))).toEqual(['wake due']);
     expect(plan(observe(facts(), { gate: { kind: 'limited', untilMs } }))).toEqual([]);
+  });
+
+  test('not while its budget is spent, whatever its provider says', () => {
+    const untilMs = NOW + HOUR;
+    const budget = { kind: 'spent', untilMs, detail: '3 of 3 turns an hour' } as const;
+    for (const gate of [{ kind: 'open' }, { kind: 'probe' }, { kind: 'limited', untilMs: NOW + DAY }] as const) {
+      expect(plan(observe(DUE, { budget, gate }))).toEqual([
+        { kind: 'wait', reason: 'budget_spent', untilMs, detail: '3 of 3 turns an hour' },
+      ]);
+    }
+    expect(plan(observe(facts(), { budget }))).toEqual([]);
   });
 
   test('L17: not before the restart guard allows it', () => {

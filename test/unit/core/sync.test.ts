@@ -7,6 +7,7 @@ import {
   facts,
   foreign,
   HOUR,
+  idOf,
   MINUTE,
   NOW,
   observe,
@@ -59,6 +60,30 @@ describe('acks of the present attempt', () => {
 
   test('a failure without a text says so', () => {
     expect(only(sync({ status: 'failed' }), 'fail')[0]?.change.set.error).toBe('the runner gave no details');
+  });
+
+  test.each([
+    ['what the runner said of it', 'the account was closed', 'the account was closed'],
+    ['that it said nothing', null, 'the runner gave no details'],
+  ])('L19: a provider that ended the session for good ends all that waits too, with %s', (_, error, shown) => {
+    const actions = planSession(
+      observe(
+        facts({
+          acked: [
+            acked({ status: 'failed', errorClass: 'terminated', error }),
+            acked({ status: 'completed' }, { id: idOf('m2') }),
+          ],
+        }),
+      ),
+      POLICY,
+      CONTEXT,
+    );
+    expect(said(actions)).toEqual(['fail terminated', 'complete acked', 'fail_rest terminated']);
+    expect(only(actions, 'fail_rest')).toEqual([{ kind: 'fail_rest', reason: 'terminated', error: shown }]);
+  });
+
+  test('a class beside a turn that was completed ends nothing', () => {
+    expect(said(sync({ status: 'completed', errorClass: 'terminated' }))).toEqual(['complete acked']);
   });
 
   test('a paused series does not keep its running message from ending (F11)', () => {
