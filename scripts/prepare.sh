@@ -46,17 +46,35 @@ how_to_get_build_tools() {
   esac
 }
 
-install_packages() {
-  if [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then return; fi
+are_packages_ready() {
+  [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] &&
+    node -e 'new (require("better-sqlite3"))(":memory:")' 2>/dev/null
+}
+
+# fetch_packages, then compile_packages: the latter takes a minute and a half of one core where better-sqlite3 has no
+# ready-made binary, and nothing but SQLite needs to wait for it.
+fetch_packages() {
   local missing
   missing="$(missing_build_tools)"
   if [ -n "$missing" ]; then
     say "missing: $missing. Needed where better-sqlite3 has no ready-made binary; get it with: $(how_to_get_build_tools)"
   fi
   say 'installing packages (npm ci)'
-  npm ci --no-audit --no-fund >&2 || die "npm ci failed: its last lines above say why.${missing:+
-Missing here: $missing. Get it with: $(how_to_get_build_tools)}"
+  npm ci --ignore-scripts --no-audit --no-fund >&2 || die 'npm ci failed: its last lines above say why.'
   touch node_modules/.package-lock.json
+}
+
+compile_packages() {
+  local missing
+  missing="$(missing_build_tools)"
+  npm rebuild >&2 || die "npm rebuild failed: its last lines above say why.${missing:+
+Missing here: $missing. Get it with: $(how_to_get_build_tools)}"
+}
+
+install_packages() {
+  if are_packages_ready; then return; fi
+  fetch_packages
+  compile_packages
 }
 
 build() {

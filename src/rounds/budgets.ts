@@ -18,15 +18,24 @@ export interface BudgetsOptions {
   readonly policy: (record: SessionRecord) => Policy;
 }
 
+type Scope = SessionAddress | GroupName;
+
+interface Wait {
+  untilMs: number;
+  /** Whose budget is spent. */
+  readonly scope: Scope;
+}
+
 const WITHIN: BudgetPermission = { kind: 'within' };
-const NO_TURNS = { turns: 0 };
-const NO_FIGURES = { tokens: 0, costMicros: 0 };
+const NO_USE: Use = { turns: 0, tokens: 0, costMicros: 0 };
 
 /** What sessions and groups use, and whether they may use more. Kept in the registry. */
 export class Budgets {
   readonly #options: BudgetsOptions;
   /** Until when sessions wait: they are not looked at meanwhile, however many they are. */
-  readonly #waiting = new Map<SessionAddress, number>();
+  readonly #waiting = new Map<SessionAddress, Wait>();
+  /** Those of them that wait for their group. */
+  readonly #groups = new Map<Scope, Set<SessionAddress>>();
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -38,57 +47,82 @@ export class Budgets {
     return own.kind === 'spent' ? own : this.#permissionOf(record.group, group);
   }
 
-  /** The session has work and waits. The operator is told once of each time. */
+  /** The session has work and waits. The operator is told once: of a session until it need not wait, of a group until none of its sessions has to. */
   waits(record: SessionRecord, untilMs: number, detail: string): void {
-    this.#waiting.set(record.address, untilMs);
-    const { session } = this.#options.policy(record).budgets;
-    const isOwn = this.#permissionOf(record.address, session).kind === 'spent';
-    const who = isOwn ? record.address : `group ${record.group}`;
-    const fact = `budget_told:${who}`;
+    const { address, group } = record;
+    const isOwn = this.#permissionOf(address, this.#options.policy(record).budgets.session).kind === 'spent';
+    const scope = isOwn ? address : group;
+    const isTold = isOwn ? this.#waiting.get(address)?.scope === address : this.#waitingOf(group).size > 0;
+    this.#set(address, { untilMs, scope });
+    if (isTold) return;
     const until = formatInstant(untilMs);
-    if (this.#options.registry.readFact(fact) === until) return;
-    this.#options.registry.writeFact(fact, until);
-    this.#options.log.warn({ session: record.address, until, detail }, 'budget spent');
+    const who = isOwn ? address : `group ${group}`;
+    this.#options.log.warn({ session: address, until, detail }, 'budget spent');
     this.#options.notices.raise(
       'budget_spent',
-      isOwn ? record.address : null,
+      isOwn ? address : null,
       `${who} has used ${detail}: its messages wait until ${until}, nothing is lost. Raise the limit in the settings and "nightporter config reload", or let them wait`,
     );
   }
 
   /** It does not wait. */
   forget(session: SessionAddress): void {
-    if (!this.#waiting.delete(session)) return;
-    this.#options.notices.settle('budget_spent', session);
-    // Of its group, which may still be over: then the next one that waits says so again.
-    this.#options.notices.settle('budget_spent', null);
+    this.#set(session, undefined);
   }
 
-  /** An earlier process told of it. */
-  takeUp(session: SessionAddress): void {
-    this.#waiting.set(session, 0);
+  /** An earlier process told of it; null: of a group, which the first one that waits for it says again. */
+  takeUp(session: SessionAddress | null): void {
+    if (session === null) this.#options.notices.settle('budget_spent', null);
+    else this.#set(session, { untilMs: 0, scope: session });
   }
 
   isWaiting(session: SessionAddress): boolean {
-    return (this.#waiting.get(session) ?? 0) > this.#options.clock.now();
+    return (this.#waiting.get(session)?.untilMs ?? 0) > this.#options.clock.now();
   }
 
   /** Other limits may hold now. */
   settingsChanged(): void {
-    this.#waiting.clear();
+    for (const wait of this.#waiting.values()) wait.untilMs = 0;
   }
 
   /** Turns that ended, whatever came of them; in the transaction that tells of them. Those that the host took back do not count. */
   ended(record: SessionRecord, actions: readonly MessageAction[]): void {
     const turns = actions.filter(isTurn).length;
-    if (turns > 0) this.#add(record, { turns, ...NO_FIGURES });
+    if (turns > 0) this.#add(record, { ...NO_USE, turns });
   }
 
   /** What the provider said that the session used; in the transaction of the look. */
   noted(record: SessionRecord, { usage }: RunnerNotes): void {
     if (usage === null) return;
     const more = this.#options.registry.newUsage(record.address, usage);
-    if (more.tokens > 0 || more.costMicros > 0) this.#add(record, { ...NO_TURNS, ...more });
+    if (more.tokens > 0 || more.costMicros > 0) this.#add(record, { ...NO_USE, ...more });
+  }
+
+  #set(session: SessionAddress, wait: Wait | undefined): void {
+    const before = this.#waiting.get(session);
+    if (before !== undefined && before.scope !== wait?.scope) this.#leave(session, before.scope);
+    if (wait === undefined) {
+      this.#waiting.delete(session);
+      return;
+    }
+    this.#waiting.set(session, wait);
+    if (wait.scope !== session) this.#groups.set(wait.scope, this.#waitingOf(wait.scope).add(session));
+  }
+
+  #leave(session: SessionAddress, scope: Scope): void {
+    const { notices } = this.#options;
+    if (scope === session) {
+      notices.settle('budget_spent', session);
+      return;
+    }
+    const others = this.#waitingOf(scope);
+    others.delete(session);
+    if (others.size === 0) this.#groups.delete(scope);
+    if (this.#groups.size === 0) notices.settle('budget_spent', null);
+  }
+
+  #waitingOf(scope: Scope): Set<SessionAddress> {
+    return this.#groups.get(scope) ?? new Set();
   }
 
   #add({ address, group }: SessionRecord, use: Use): void {
@@ -98,7 +132,7 @@ export class Budgets {
     }
   }
 
-  #permissionOf(scope: SessionAddress | GroupName, budget: Budget): BudgetPermission {
+  #permissionOf(scope: Scope, budget: Budget): BudgetPermission {
     if (!hasLimit(budget)) return WITHIN;
     const { registry, clock } = this.#options;
     return budgetPermission(budget, registry.spent(scope) ?? NOTHING_SPENT, clock.now());

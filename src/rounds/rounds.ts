@@ -271,9 +271,8 @@ export class PorterRounds implements Rounds, Supervision {
   /** What an earlier daemon told of locked files is looked at again, so that it does not stay for ever. */
   #takeUpNotices(): void {
     for (const { kind, session } of this.#porter.registry.openNotices(NOTICES_TAKEN_UP)) {
-      if (session === null) continue;
       if (kind === 'budget_spent') this.#porter.budgets.takeUp(session);
-      if (kind !== 'file_busy') continue;
+      if (kind !== 'file_busy' || session === null) continue;
       this.#porter.fleet.at(session).busyTold = true;
       this.hint(session);
     }

@@ -33,6 +33,13 @@ describeOnProcesses('a provider that is asked over HTTP', ({ open }) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Beside what is set for groups. */
+  const configure = (settings: Readonly<Record<string, unknown>>): void => {
+    const file = join(daemon.dataDir, 'config.yaml');
+    const before = JSON.parse(readFileSync(file, 'utf8')) as Readonly<Record<string, unknown>>;
+    writeFileSync(file, JSON.stringify({ ...before, ...settings }));
+  };
+
   const answers = (count: number) =>
     eventually(
       `${count} answers`,
@@ -93,6 +100,31 @@ describeOnProcesses('a provider that is asked over HTTP', ({ open }) => {
       await eventually('it says so', () => daemon.log.includes(problem), { timeoutMs: PATIENCE_MS });
       writeFileSync(keyFile, KEY);
       expect(await answers(1)).toEqual([{ text: 'here' }]);
+    },
+    2 * PATIENCE_MS,
+  );
+
+  it(
+    'a budget of tokens a day: the turn that goes over it is the last, messages wait and it is told of, until it is raised',
+    async () => {
+      server.react(answering(openrouter, 'one'), answering(openrouter, 'two'));
+      configure({ SESSION_TOKENS_PER_DAY: 16 });
+      await daemon.start();
+      await daemon.done(['send', 'demo/first', 'first question']);
+      await answers(1);
+      await daemon.done(['send', 'demo/first', 'second question']);
+      const { notices } = await daemon.statusWhen('it is told of', (status) =>
+        status.notices.some(({ kind }) => kind === 'budget_spent'),
+      );
+      expect(notices.find(({ kind }) => kind === 'budget_spent')).toMatchObject({
+        session: 'demo/first',
+        text: expect.stringContaining('demo/first has used 16 of 16 tokens a day') as string,
+      });
+      expect(server.asked).toHaveLength(1);
+      configure({ SESSION_TOKENS_PER_DAY: 32 });
+      await daemon.done(['config', 'reload']);
+      expect(await answers(2)).toEqual([{ text: 'one' }, { text: 'two' }]);
+      await daemon.statusWhen('it is over', (status) => !status.notices.some(({ kind }) => kind === 'budget_spent'));
     },
     2 * PATIENCE_MS,
   );

@@ -75,6 +75,7 @@ export function sessions(connection: Connection): Sessions {
   const lower = connection.prepare(LOWER_NEXT_DUE);
   const remove = connection.prepare('DELETE FROM sessions WHERE address = ?');
   const removeNotices = connection.prepare('DELETE FROM notices WHERE session = ?');
+  const removeUsage = connection.prepare('DELETE FROM usage WHERE scope = ?');
   const insertRemoval = connection.prepare('INSERT OR REPLACE INTO removals (session, deleted_at) VALUES (?, ?)');
 
   const find = (session: SessionAddress): SessionRecord | undefined => {
@@ -176,6 +177,7 @@ export function sessions(connection: Connection): Sessions {
     deleteSession: (session, atMs) => {
       connection.write(() => {
         removeNotices.run(session);
+        removeUsage.run(session);
         if (remove.run(session).changes > 0) insertRemoval.run(session, atMs);
       });
     },

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { GroupName } from '../../../src/protocol/address.js';
 import { formatInstant } from '../../../src/protocol/times.js';
 import { TestPorter, session } from '../../support/porter.js';
 import type { PorterOptions } from '../../support/porter.js';
@@ -60,7 +61,7 @@ describe('a budget', () => {
     await p.restart();
     await p.round();
     expect(p.running()).toEqual([]);
-    expect(p.registry.openNotices(10)).toMatchObject([{ count: 1 }]);
+    expect(p.registry.openNotices(10)).toMatchObject([{ kind: 'budget_spent', session: 'g/a' }]);
     await p.pass(HOUR);
     await p.round();
     expect(p.running()).toEqual(['g/a']);
@@ -76,6 +77,39 @@ describe('a budget', () => {
     p.send('other/a', 'm1');
     await p.round();
     expect(p.running()).toEqual(['other/a']);
+  });
+
+  it('of a group is told of as long as any of its sessions waits for it, and no longer', async () => {
+    const p = open({ GROUP_TURNS_PER_HOUR: 1 });
+    await turn(p, 'g/a', 'm1');
+    await waits(p, 'g/a', 'm2');
+    await waits(p, 'g/b', 'm1');
+    expect(p.registry.openNotices(10)).toMatchObject([{ kind: 'budget_spent', session: null, count: 1 }]);
+    p.registry.setStatus(session('g/b'), 'closed', p.clock.now(), 'operator');
+    await p.look('g/b');
+    expect(p.registry.openNotices(10)).toMatchObject([{ kind: 'budget_spent', session: null, count: 1 }]);
+    p.registry.setStatus(session('g/a'), 'closed', p.clock.now(), 'operator');
+    await p.look('g/a');
+    expect(p.registry.openNotices(10)).toEqual([]);
+  });
+
+  it('of a group that is over when the daemon comes back is told of no more', async () => {
+    const p = open({ GROUP_TURNS_PER_HOUR: 1 });
+    await turn(p, 'g/a', 'm1');
+    await waits(p, 'g/a', 'm2');
+    p.clock.advance(HOUR);
+    await p.restart();
+    await p.round();
+    expect(p.running()).toEqual(['g/a']);
+    expect(p.registry.openNotices(10)).toEqual([]);
+  });
+
+  it('leaves nothing behind of a session that is deleted', async () => {
+    const p = open({ SESSION_TURNS_PER_HOUR: 1 });
+    await turn(p, 'g/a', 'm1');
+    p.registry.deleteSession(session('g/a'), p.clock.now());
+    expect(p.registry.spent(session('g/a'))).toBeUndefined();
+    expect(p.registry.spent(session('g/a').split('/', 1)[0] as GroupName)).toMatchObject({ turns: 1 });
   });
 
   it('of tokens and of dollars a day, by the figures of the provider, each counted once', async () => {
@@ -120,5 +154,6 @@ describe('a budget', () => {
     await p.round();
     await p.look('g/a');
     expect(p.running()).toEqual(['g/a']);
+    expect(p.registry.openNotices(10)).toEqual([]);
   });
 });
