@@ -294,6 +294,24 @@ describe('what providers say in their own words', () => {
       { errorClass: 'fatal', isDown: true },
     ],
     ['a page of a gateway', 'openai', refusing(502, '<html>502</html>'), { errorClass: 'retryable', isDown: true }],
+    [
+      'a gateway that gives up with a page',
+      'openai',
+      refusing(408, '<html>408</html>'),
+      { errorClass: 'retryable', isDown: true },
+    ],
+    [
+      'a conflict told by a page',
+      'openai',
+      refusing(409, '<html>409</html>'),
+      { errorClass: 'retryable', isDown: true },
+    ],
+    [
+      'a conflict told by an API',
+      'openai',
+      refusing(409, { error: { message: 'try again' } }),
+      { errorClass: 'retryable', isDown: true },
+    ],
     ['a page that is not found', 'openai', refusing(404, '<html>404</html>'), { errorClass: 'fatal', isDown: true }],
     ['a way elsewhere', 'openai', refusing(302, {}, { location: '/' }), { errorClass: 'fatal', isDown: true }],
     [
@@ -318,6 +336,18 @@ describe('what providers say in their own words', () => {
     server.react(reaction);
     expect((await bench.turn([provider(DIALECTS[name])], 'hi')).outcome).toMatchObject({ kind: 'failed', ...expected });
     expect(server.asked).toHaveLength(1);
+  });
+
+  it('L18 leaves a limit that a gateway tells with a page to the host, with the time that its headers name', async () => {
+    const page = '<html>429 Too Many Requests</html>';
+    const limited = { kind: 'failed', errorClass: 'rate_limited', isDown: false };
+    const beforeMs = Date.now();
+    server.react(refusing(429, page, { 'retry-after': '30' }), refusing(429, page));
+    const timed = await bench.turn([provider(OPENAI)], 'hi');
+    expect(timed.outcome).toMatchObject(limited);
+    expect((timed.outcome as Failed).retryAtMs).toBeGreaterThanOrEqual(beforeMs + 30_000);
+    expect((timed.outcome as Failed).retryAtMs).toBeLessThan(Date.now() + 31_000);
+    expect((await bench.turn([provider(OPENAI)], 'hi')).outcome).toMatchObject({ ...limited, retryAtMs: null });
   });
 
   it('L18 takes the delay that Gemini gives in its error', async () => {

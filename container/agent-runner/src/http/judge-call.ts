@@ -22,6 +22,8 @@ const NO_KEY_WORDS = ['API_KEY_INVALID', 'invalid_api_key'];
 const ENDED_WORDS = ['account_deactivated'];
 /** A limit that no waiting lifts: another provider is worth asking. */
 const USED_UP_WORDS = ['insufficient_quota'];
+/** Below 500, what may be otherwise at the next try: a request that timed out, and one that met another. */
+const PASSING = [408, 409];
 
 export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
   switch (failure.kind) {
@@ -31,11 +33,8 @@ export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
       return failed('retryable', true, `no byte came for ${String(failure.deadlineMs)} ms`);
     case 'too_large':
       return failed('fatal', false, `the answer is larger than ${String(failure.maxBytes)} bytes`);
-    case 'no_api': {
-      const what = `status ${String(failure.status)} with a page in place of an API's reply`;
-      const isRefused = failure.status >= 300 && failure.status < 500;
-      return failed(isRefused ? 'fatal' : 'retryable', true, `${what}: is BASE_URL right?`);
-    }
+    case 'no_api':
+      return judgePage(failure, nowMs);
     case 'refused': {
       const { status, body } = failure;
       if (status >= 300 || findReplyError(parseJson(body)) !== undefined) {
@@ -48,6 +47,14 @@ export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
       );
     }
   }
+}
+
+/** Gateways and proxies say with a page what an API says with an error. */
+function judgePage({ status, headers }: Extract<CallFailure, { kind: 'no_api' }>, nowMs: number): Failed {
+  const what = `status ${String(status)} with a page in place of an API's reply`;
+  if (status === 429) return { ...failed('rate_limited', false, what), retryAtMs: retryAtMs(headers, nowMs) };
+  const isRefused = status >= 300 && status < 500 && !PASSING.includes(status);
+  return failed(isRefused ? 'fatal' : 'retryable', true, `${what}: is BASE_URL right?`);
 }
 
 /** An error that a provider told of, with the reply's status and headers where it came as one. */
@@ -68,7 +75,7 @@ export function judgeReply(
     const delayed = error.retryAfterMs === null ? null : nowMs + error.retryAfterMs;
     return { ...failed('rate_limited', isUsedUp, message), retryAtMs: told ?? delayed };
   }
-  if (status === null || status >= 500 || status === 408) return failed('retryable', true, message);
+  if (status === null || status >= 500 || PASSING.includes(status)) return failed('retryable', true, message);
   if (status < 400) return failed('fatal', true, `${message}: redirected; BASE_URL must name the place itself`);
   return failed('fatal', [401, 402, 403].includes(status), message);
 }
