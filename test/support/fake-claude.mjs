@@ -150,6 +150,8 @@ const SCENARIOS = {
   'has lost its account': () => apiError('oauth_org_not_allowed', 'Your organization has disabled access', 403),
   'has no credit': () => apiError('billing_error', 'Credit balance is too low', 402),
   'meets an overload': () => apiError('overloaded', 'API Error: 529 Overloaded', 529),
+  'meets a conflict': () => apiError('unknown', 'API Error: 409 Conflict', 409),
+  'has too large a request': () => apiError('invalid_request', 'API Error: 413 request_too_large', 413),
   'has a model that is none': () => apiError('invalid_request', 'API Error: 404 model: x', 404),
   'takes too many steps'() {
     init();

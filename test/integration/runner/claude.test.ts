@@ -102,14 +102,13 @@ describe('the provider claude', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  it('L16 clears the id, asks once more and fails with its class', async () => {
+  it.each([
+    ['has too much to read', 'Prompt is too long'],
+    ['has too large a request', 'API Error: 413 request_too_large'],
+  ])('L16 clears the id, asks once more and fails with its class where it %s', async (scenario, error) => {
     knows(OLD);
-    const turned = await bench.turn([claude('has too much to read')], 'hello');
-    expect(turned.outcome).toMatchObject({
-      kind: 'failed',
-      errorClass: 'context_overflow',
-      error: 'Prompt is too long',
-    });
+    const turned = await bench.turn([claude(scenario)], 'hello');
+    expect(turned.outcome).toMatchObject({ kind: 'failed', errorClass: 'context_overflow', error });
     expect(calls().map(({ resume }) => resume)).toEqual([OLD, null]);
     expect(bench.session.providerSession(KEY)).toBeUndefined();
     expect(bench.session.answers()).toEqual([]);
@@ -132,6 +131,7 @@ describe('the provider claude', () => {
     ['has lost its account', { errorClass: 'terminated', isDown: true }],
     ['has no credit', { errorClass: 'fatal', isDown: true }],
     ['meets an overload', { errorClass: 'retryable', isDown: true, error: 'API Error: 529 Overloaded' }],
+    ['meets a conflict', { errorClass: 'retryable', isDown: true }],
     ['has a model that is none', { errorClass: 'fatal', isDown: false }],
     ['takes too many steps', { errorClass: 'fatal', isDown: false, error: 'error_max_turns' }],
     ['dies at work', { errorClass: 'retryable', error: 'exit code 139: Segfault' }],

@@ -239,6 +239,9 @@ describe('what providers say in their own words', () => {
         code: 400,
       },
     ],
+    ['openai', 413, '<html>413 Request Entity Too Large</html>'],
+    ['gemini', 413, { error: { code: 413, message: 'Request payload size exceeds the limit', status: 'UNKNOWN' } }],
+    ['openai-compatible', 413, { detail: 'Payload Too Large' }],
   ])('L16 %s with status %d: history is left out, then it fails as an overflow', async (name, status, body) => {
     const dialect = DIALECTS[name];
     server.react(

@@ -69,7 +69,7 @@ function isFailure({ isError, subtype }: Result): boolean {
 function judgeResult(run: Conversation, result: Result): Failed | undefined {
   const error = [result.text, ...result.errors].find((text) => text !== '') ?? result.subtype;
   const isTooLong = isFailure(result) && [result.text, ...result.errors].some((text) => TOO_LONG.test(text));
-  if (result.terminalReason === 'prompt_too_long' || isTooLong) {
+  if (result.terminalReason === 'prompt_too_long' || result.apiStatus === 413 || isTooLong) {
     return failed({ errorClass: 'context_overflow', isDown: false }, error, null);
   }
   const verdict = verdictOf(run, result);
@@ -96,7 +96,7 @@ function verdictOf(run: Conversation, result: Result): Verdict | undefined {
 function byStatus(status: number): Verdict {
   if (status === 429) return LIMITED;
   if (status === 401 || status === 402 || status === 403) return UNUSABLE;
-  return status >= 500 || status === 408 ? UNAVAILABLE : REFUSED;
+  return status >= 500 || status === 408 || status === 409 ? UNAVAILABLE : REFUSED;
 }
 
 function failed({ errorClass, isDown }: Verdict, error: string, retryAtMs: number | null): Failed {

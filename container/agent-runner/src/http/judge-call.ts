@@ -22,6 +22,8 @@ const NO_KEY_WORDS = ['API_KEY_INVALID', 'invalid_api_key'];
 const ENDED_WORDS = ['account_deactivated'];
 /** A limit that no waiting lifts: another provider is worth asking. */
 const USED_UP_WORDS = ['insufficient_quota'];
+/** Of a request: what makes it large is what was said before. */
+const TOO_LARGE = 413;
 /** Below 500, what may be otherwise at the next try: a request that timed out, and one that met another. */
 const PASSING = [408, 409];
 
@@ -52,6 +54,7 @@ export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
 /** Gateways and proxies say with a page what an API says with an error. */
 function judgePage({ status, headers }: Extract<CallFailure, { kind: 'no_api' }>, nowMs: number): Failed {
   const what = `status ${String(status)} with a page in place of an API's reply`;
+  if (status === TOO_LARGE) return failed('context_overflow', false, what);
   if (status === 429) return { ...failed('rate_limited', false, what), retryAtMs: retryAtMs(headers, nowMs) };
   const isRefused = status >= 300 && status < 500 && !PASSING.includes(status);
   return failed(isRefused ? 'fatal' : 'retryable', true, `${what}: is BASE_URL right?`);
@@ -81,9 +84,9 @@ export function judgeReply(
 }
 
 function isTooLong({ words, message }: ReplyError, status: number | null): boolean {
-  if (words.some((word) => TOO_LONG_WORDS.includes(word))) return true;
+  if (status === TOO_LARGE || words.some((word) => TOO_LONG_WORDS.includes(word))) return true;
   // An error of the request, and no other, is looked at for words that are meant for people.
-  return (status === 400 || status === 413 || status === null) && TOO_LONG_MESSAGES.some((one) => one.test(message));
+  return (status === 400 || status === null) && TOO_LONG_MESSAGES.some((one) => one.test(message));
 }
 
 export function failed(errorClass: ErrorClass, isDown: boolean, error: string): Failed {
