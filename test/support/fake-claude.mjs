@@ -124,15 +124,15 @@ const SCENARIOS = {
     result({ is_error: true, result: 'Prompt is too long' });
     process.exitCode = 1;
   },
-  'is limited until noon'() {
+  'is limited until the time in its prompt'() {
     init();
-    const info = { status: 'rejected', resetsAt: 1900000000, rateLimitType: 'five_hour', overageStatus: 'rejected' };
+    const info = { status: 'rejected', resetsAt: Number(prompt), rateLimitType: 'five_hour', overageStatus: 'rejected' };
     say({ type: 'rate_limit_event', rate_limit_info: info, session_id: session });
     apiError('rate_limit', "You've hit your limit", 429);
   },
   'is limited, an older way'() {
     init();
-    result({ is_error: true, result: 'Claude AI usage limit reached|1900000000' });
+    result({ is_error: true, result: `Claude AI usage limit reached|${prompt}` });
     process.exitCode = 1;
   },
   'is limited and calls it a success'() {

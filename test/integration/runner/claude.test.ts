@@ -121,10 +121,11 @@ describe('the provider claude', () => {
     expect(bench.session.replies().map(([, text]) => text)).toEqual(['The first half.']);
   });
 
-  const NOON_MS = 1_900_000_000_000;
+  const NOON_S = Math.floor(Date.now() / 1_000) + 3_600;
+  const NOON_MS = NOON_S * 1_000;
   const LIMITED: Partial<Failed> = { errorClass: 'rate_limited', isDown: false };
   it.each<[string, Partial<Failed>]>([
-    ['is limited until noon', { ...LIMITED, retryAtMs: NOON_MS }],
+    ['is limited until the time in its prompt', { ...LIMITED, retryAtMs: NOON_MS }],
     ['is limited, an older way', { ...LIMITED, retryAtMs: NOON_MS }],
     ['is limited and calls it a success', { ...LIMITED, retryAtMs: null }],
     ['has a wrong key', { errorClass: 'fatal', isDown: true, error: 'Invalid API key · Please run /login' }],
@@ -137,10 +138,20 @@ describe('the provider claude', () => {
     ['dies at work', { errorClass: 'retryable', error: 'exit code 139: Segfault' }],
     ['goes without a word', { errorClass: 'retryable', error: 'the program ended without a result' }],
   ])('L18 L19 fails as it should where it %s', async (scenario, expected) => {
-    const turned = await bench.turn([claude(scenario)], 'hello');
+    const turned = await bench.turn([claude(scenario)], String(NOON_S));
     expect(turned.outcome).toMatchObject({ kind: 'failed', ...expected });
     expect(bench.session.providerSession(KEY)).toBeUndefined();
     expect(bench.session.answers()).toEqual([]);
+  });
+
+  it.each([
+    ['in milliseconds', 'is limited until the time in its prompt', NOON_MS],
+    ['after the end of all calendars', 'is limited until the time in its prompt', 1e300],
+    ['in 2286', 'is limited, an older way', 9_999_999_999],
+  ])('L18 waits for no time that is none: one %s', async (_what, scenario, resetsAt) => {
+    const turned = await bench.turn([claude(scenario)], String(resetsAt));
+    expect(turned.outcome).toMatchObject({ kind: 'failed', ...LIMITED, retryAtMs: null });
+    expect(bench.session.acks().at(-1)).toMatchObject({ status: 'failed', retry_at: null });
   });
 
   it.each(['is warned of a limit', 'prints broken lines'])('answers all the same where it %s', async (scenario) => {

@@ -362,6 +362,16 @@ describe('what providers say in their own words', () => {
     expect(inMs).toBeLessThanOrEqual(41_500);
   });
 
+  it.each([
+    ['too long', '9999999999999s'],
+    ['endless', `${'9'.repeat(400)}s`],
+  ])('L18 takes no delay that is %s', async (_what, retryDelay) => {
+    server.react(refusing(429, { error: { code: 429, status: 'RESOURCE_EXHAUSTED', details: [{ retryDelay }] } }));
+    const { outcome } = await bench.turn([provider(DIALECTS.gemini)], 'hi');
+    expect(outcome).toMatchObject({ errorClass: 'rate_limited', retryAtMs: null });
+    expect(bench.session.acks().at(-1)).toMatchObject({ status: 'failed', retry_at: null });
+  });
+
   it('L19 is down where nobody listens, and where there is no such name', async () => {
     const { url } = server;
     await server.close();

@@ -1,6 +1,7 @@
 import type { ErrorClass } from '../../../../src/protocol/rows.js';
 import { firstBytes } from '../cut-text.js';
 import type { Failed } from '../provider.js';
+import { sensibleInstant } from '../sensible-instant.js';
 import { judgeFailure, MAX_ERROR_BYTES } from '../verdict.js';
 import type { ProgramEnd } from '../verdict.js';
 import type { Conversation, Result } from './conversation.js';
@@ -76,8 +77,8 @@ function judgeResult(run: Conversation, result: Result): Failed | undefined {
   if (verdict === undefined) return undefined;
   const isLimit = verdict.errorClass === 'rate_limited' || LIMIT_ENDS.test(error);
   if (!isLimit) return failed(verdict, error, null);
-  const seconds = LIMIT_ENDS.exec(error)?.[1];
-  return failed(LIMITED, error, run.limitEndsAtMs ?? (seconds === undefined ? null : Number(seconds) * 1000));
+  const atMs = run.limitEndsAtMs ?? Number(LIMIT_ENDS.exec(error)?.[1]) * 1000;
+  return failed(LIMITED, error, sensibleInstant(atMs, Date.now()));
 }
 
 function verdictOf(run: Conversation, result: Result): Verdict | undefined {

@@ -1,6 +1,7 @@
 import type { ErrorClass } from '../../../../src/protocol/rows.js';
 import { firstBytes } from '../cut-text.js';
 import type { Failed } from '../provider.js';
+import { sensibleInstant } from '../sensible-instant.js';
 import { MAX_ERROR_BYTES } from '../verdict.js';
 import type { CallFailure } from './call-failure.js';
 import { findReplyError, parseJson, readReplyError } from './reply-error.js';
@@ -75,7 +76,7 @@ export function judgeReply(
   if (status === 429) {
     const isUsedUp = error.words.some((word) => USED_UP_WORDS.includes(word));
     const told = reply === undefined ? null : retryAtMs(reply.headers, nowMs);
-    const delayed = error.retryAfterMs === null ? null : nowMs + error.retryAfterMs;
+    const delayed = error.retryAfterMs === null ? null : sensibleInstant(nowMs + error.retryAfterMs, nowMs);
     return { ...failed('rate_limited', isUsedUp, message), retryAtMs: told ?? delayed };
   }
   if (status === null || status >= 500 || PASSING.includes(status)) return failed('retryable', true, message);
