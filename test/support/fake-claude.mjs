@@ -150,6 +150,13 @@ const SCENARIOS = {
   'has lost its account': () => apiError('oauth_org_not_allowed', 'Your organization has disabled access', 403),
   'has no credit': () => apiError('billing_error', 'Credit balance is too low', 402),
   'meets an overload': () => apiError('overloaded', 'API Error: 529 Overloaded', 529),
+  'is cut off'() {
+    init();
+    assistant(text('First.'));
+    assistant(text('Then half a'));
+    apiError('max_output_tokens', "API Error: Claude's response exceeded the 32000 output token maximum.", null);
+  },
+  'is cut off before its first word': () => apiError('max_output_tokens', 'API Error: too many tokens', null),
   'meets a conflict': () => apiError('unknown', 'API Error: 409 Conflict', 409),
   'has too large a request': () => apiError('invalid_request', 'API Error: 413 request_too_large', 413),
   'has a model that is none': () => apiError('invalid_request', 'API Error: 404 model: x', 404),

@@ -61,6 +61,14 @@ describe('the provider claude', () => {
     expect(bench.answers(turned)).toEqual(['4']);
   });
 
+  it('gives an answer that was cut off as far as it goes, says so in it, and goes on from there', async () => {
+    const turned = await bench.turn([claude('is cut off')], 'tell');
+    const said = 'First.\n\nThen half a\n\n[This answer was cut off by its provider: max_output_tokens]';
+    expect(bench.answers(turned)).toEqual([said]);
+    await bench.turn([claude('answers')], 'go on');
+    expect(calls().map(({ resume }) => resume)).toEqual([null, FRESH]);
+  });
+
   it('tells of the tool that runs, with its timeout, until it has ended', async () => {
     const running = bench.turn([claude('runs a tool')], 'make');
     await eventually('the tool', () => bench.tools.at(-1) === 'Bash');
@@ -132,6 +140,7 @@ describe('the provider claude', () => {
     ['has lost its account', { errorClass: 'terminated', isDown: true }],
     ['has no credit', { errorClass: 'fatal', isDown: true }],
     ['meets an overload', { errorClass: 'retryable', isDown: true, error: 'API Error: 529 Overloaded' }],
+    ['is cut off before its first word', { errorClass: 'fatal', isDown: false, error: 'API Error: too many tokens' }],
     ['meets a conflict', { errorClass: 'retryable', isDown: true }],
     ['has a model that is none', { errorClass: 'fatal', isDown: false }],
     ['takes too many steps', { errorClass: 'fatal', isDown: false, error: 'error_max_turns' }],

@@ -4,7 +4,15 @@ import { createHttpProvider } from '../../../container/agent-runner/src/http/htt
 import { HTTP_PROVIDERS } from '../../../container/agent-runner/src/provider-choice.js';
 import type { Failed, Provider } from '../../../container/agent-runner/src/provider.js';
 import { eventually } from '../../support/eventually.js';
-import { DIALECTS, EVENT_STREAM, ProviderServer, answering, refusing, sse } from '../../support/provider-server.js';
+import {
+  DIALECTS,
+  EVENT_STREAM,
+  ProviderServer,
+  answering,
+  ending,
+  refusing,
+  sse,
+} from '../../support/provider-server.js';
 import type { Dialect, Reaction } from '../../support/provider-server.js';
 import { TurnBench, messageOf } from '../../support/turn-bench.js';
 
@@ -172,6 +180,21 @@ describe.each(ALL)('the provider %s', (name, dialect) => {
     await failsAs(broken, { ...DOWN, error: expect.stringContaining('lost') as string });
   });
 
+  const cut = { anthropic: 'max_tokens', gemini: 'MAX_TOKENS' }[name as string] ?? 'length';
+  it('gives an answer that its provider cut off as far as it goes, and says so in it', async () => {
+    server.react(ending(dialect, cut, 'half a '), answering(dialect, 'the rest'));
+    const own = provider(dialect);
+    const said = `half a\n\n[This answer was cut off by its provider: ${cut}]`;
+    expect(bench.answers(await bench.turn([own], 'tell'))).toEqual([said]);
+    await bench.turn([own], 'go on');
+    expect(dialect.said(server.asked[1]?.body)).toEqual(['user: tell', `assistant: ${said}`, 'user: go on']);
+  });
+
+  it('fails for good where it was cut off before its first word', async () => {
+    const error = `no word of an answer within the limit of its output (${cut})`;
+    await failsAs(ending(dialect, cut), { errorClass: 'fatal', isDown: false, error });
+  });
+
   it('tries an empty answer again', async () => {
     await failsAs(answering(dialect), {
       ...{ errorClass: 'retryable', isDown: false },
@@ -260,10 +283,7 @@ describe('what providers say in their own words', () => {
   });
 
   it('L16 keeps what was said before the context was full, and takes prose for prose', async () => {
-    const full: Reaction = (response) => {
-      response.writeHead(200, EVENT_STREAM);
-      response.end(sse(DIALECTS.anthropic.events(['so far'], 'model_context_window_exceeded')));
-    };
+    const full = ending(DIALECTS.anthropic, 'model_context_window_exceeded', 'so far');
     server.react(answering(DIALECTS.anthropic, 'prompt is too long'), full);
     const own = provider(DIALECTS.anthropic);
     expect((await bench.turn([own], 'a')).outcome.kind).toBe('completed');
@@ -326,15 +346,7 @@ describe('what providers say in their own words', () => {
       },
       { errorClass: 'retryable', isDown: true },
     ],
-    [
-      'an answer that is kept back',
-      'openai',
-      (response) => {
-        response.writeHead(200, EVENT_STREAM);
-        response.end(sse(OPENAI.events([], 'content_filter')));
-      },
-      { errorClass: 'fatal', isDown: false },
-    ],
+    ['an answer that is kept back', 'openai', ending(OPENAI, 'content_filter'), { errorClass: 'fatal', isDown: false }],
   ])('L19 fails as it should for %s', async (_what, name, reaction, expected) => {
     server.react(reaction);
     expect((await bench.turn([provider(DIALECTS[name])], 'hi')).outcome).toMatchObject({ kind: 'failed', ...expected });
@@ -396,6 +408,16 @@ describe('what providers say in their own words', () => {
       await other.close();
     }
     expect(bench.session.providerSession('nightporter_usage')).toMatchObject({ turns: 2, calls: 3 });
+  });
+
+  it.each([
+    ['anthropic', 'refusal'],
+    ['openai', 'content_filter'],
+    ['gemini', 'SAFETY'],
+  ] as const)('says so where %s keeps the rest of its answer back', async (name, finish) => {
+    server.react(ending(DIALECTS[name], finish, 'first'));
+    const turned = await bench.turn([provider(DIALECTS[name])], 'hi');
+    expect(bench.answers(turned)).toEqual([`first\n\n[This answer was cut off by its provider: ${finish}]`]);
   });
 
   it('refuses an answer of over 16 MiB', async () => {

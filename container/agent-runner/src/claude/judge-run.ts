@@ -4,6 +4,7 @@ import type { Failed } from '../provider.js';
 import { sensibleInstant } from '../sensible-instant.js';
 import { judgeFailure, MAX_ERROR_BYTES } from '../verdict.js';
 import type { ProgramEnd } from '../verdict.js';
+import { CUT_OFF } from './conversation.js';
 import type { Conversation, Result } from './conversation.js';
 
 /** How the program says, in an error, that it does not know the session which it was to resume. */
@@ -36,7 +37,7 @@ const API_ERRORS: Readonly<Record<string, Verdict>> = {
   billing_error: UNUSABLE,
   invalid_request: REFUSED,
   model_not_found: REFUSED,
-  max_output_tokens: REFUSED,
+  [CUT_OFF]: REFUSED,
 };
 
 /** What a run failed as; undefined: it has an answer. Never judged by what the agent says in an answer. */
@@ -82,6 +83,7 @@ function judgeResult(run: Conversation, result: Result): Failed | undefined {
 }
 
 function verdictOf(run: Conversation, result: Result): Verdict | undefined {
+  if (run.isCutOff) return undefined;
   if (result.terminalReason === 'blocking_limit') return LIMITED;
   // The status alone could be a wrong key's.
   if (run.apiError === 'oauth_org_not_allowed') return ENDED;
