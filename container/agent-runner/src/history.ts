@@ -70,6 +70,9 @@ function entriesOf(inbound: Database.Database, outbound: Database.Database, orde
   return [...received.values(), ...answers];
 }
 
+/** As SQLite has it: a foreign file's column may hold anything. */
+type Cell = string | number | Buffer | null;
+
 interface InboundRecord {
   readonly id: string;
   readonly seq: number;
@@ -77,7 +80,7 @@ interface InboundRecord {
   readonly process_after: unknown;
   readonly status: string;
   readonly attempt: number;
-  readonly content: unknown;
+  readonly content: Cell;
 }
 
 /** The messages that were done with. The host may not have seen an ack yet: the runner has. */
@@ -136,7 +139,7 @@ interface AnswerRecord {
   readonly seq: number;
   readonly timestamp: unknown;
   readonly in_reply_to: string | null;
-  readonly content: unknown;
+  readonly content: Cell;
 }
 
 /** Newest first. */
@@ -171,7 +174,7 @@ function receivedOf({ id, seq, timestamp, process_after, content }: InboundRecor
   return { role: 'user', text: spoken(content), seq, atMs, id };
 }
 
-function spoken(content: unknown): string | null {
+function spoken(content: Cell): string | null {
   if (content === null) return null;
   return textOf(Buffer.isBuffer(content) ? content.toString('utf8') : String(content));
 }
