@@ -126,7 +126,12 @@ const SCENARIOS = {
   },
   'is limited until the time in its prompt'() {
     init();
-    const info = { status: 'rejected', resetsAt: Number(prompt), rateLimitType: 'five_hour', overageStatus: 'rejected' };
+    const info = {
+      status: 'rejected',
+      resetsAt: Number(prompt),
+      rateLimitType: 'five_hour',
+      overageStatus: 'rejected',
+    };
     say({ type: 'rate_limit_event', rate_limit_info: info, session_id: session });
     apiError('rate_limit', "You've hit your limit", 429);
   },
