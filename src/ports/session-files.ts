@@ -142,7 +142,7 @@ export interface SessionFiles {
   /** Moves a folder that is of no session below `archive/` in the data dir. Answers where to. */
   archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string }>>;
 
-  /** Bytes of all its files, links not followed; null: too many to be counted. */
+  /** Bytes of all its files, links not followed; null: too many to be counted, or not all can be seen. */
   measure(session: SessionAddress): Promise<FilesOutcome<{ readonly bytes: number | null }>>;
 
   /** Messages that ended before the limits, oldest first: all but those that go on with a series, and the newest message. */
@@ -171,7 +171,10 @@ export interface SessionFiles {
     liveIds: readonly string[],
   ): Promise<FilesOutcome<{ readonly ends: readonly ArtifactEnd[] }>>;
 
-  /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
+  /**
+   * Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. What the host may not
+   * delete is put aside, and told of in the log: nobody finds it under the session's name.
+   */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
   /** Ends the children; calls under way are rejected. Idempotent. */

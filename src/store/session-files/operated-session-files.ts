@@ -39,6 +39,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
   /** Staged attachments were gone when their message was delivered. */
   protected abstract lost(session: SessionAddress, count: number): void;
 
+  /** Files of a deleted session that this process may not delete. */
+  protected abstract leftBehind(session: SessionAddress, folder: string, detail: string): void;
+
   abstract folders(): Promise<readonly SessionAddress[]>;
 
   abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
@@ -189,8 +192,12 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'removeArtifacts', [session, artifacts, liveIds], 'slow');
   }
 
-  remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
-    return this.ask(session, 'remove', [session], 'slow');
+  async remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
+    const outcome = await this.ask(session, 'remove', [session], 'slow');
+    if (outcome.kind === 'ok' && outcome.left !== null) {
+      this.leftBehind(session, outcome.left.folder, outcome.left.detail);
+    }
+    return outcome;
   }
 }
 

@@ -68,11 +68,7 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => listOccurrences(settings, at(session), series, limit)),
     changeSeries: (session: SessionAddress, change: SeriesChange) =>
       outcomeOf(() => changeSeries(settings, at(session), change)),
-    remove: (session: SessionAddress) =>
-      outcomeOf(() => {
-        removeSession(at(session));
-        return {};
-      }),
+    remove: (session: SessionAddress) => outcomeOf(() => removeSession(at(session))),
     failed: (session: SessionAddress, limit: number, withPurged: boolean) =>
       outcomeOf(() => listFailed(settings, at(session), limit, withPurged)),
     message: (session: SessionAddress, id: MessageId) => outcomeOf(() => readMessage(settings, at(session), id)),

@@ -149,6 +149,14 @@ describe('deleting', () => {
     expect(p.registry.removals(10)).toEqual([]);
   });
 
+  it('L4: also where its folder went with all of its group', async () => {
+    const p = open();
+    await closed(p, 'g/a');
+    rmSync(p.paths('g/a').group, { recursive: true });
+    p.clock.advance(7 * DAY + 1);
+    expect(did(await gc(p))).toEqual(['g/a delete closed']);
+  });
+
   it('L4: never in the pass that closes it', async () => {
     const p = open({ settings: { SESSION_CLOSE_AFTER_MS: '1h', SESSION_DELETE_AFTER_MS: 1 } });
     await make(p, 'g/a');
