@@ -5,7 +5,6 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { ContainerPresence } from '../ports/upkeep.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { finishRemoval } from '../ports/finish-removal.js';
-import { isClockTrusted } from './clock-trust.js';
 import type { Job, Pass } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
@@ -28,11 +27,11 @@ export function collectSessions(keeper: Keeper): Job {
 
 async function collect(keeper: Keeper, pass: Pass): Promise<void> {
   const nowMs = keeper.clock.now();
-  const isTrusted = isClockTrusted(keeper, pass, nowMs);
+  keeper.clockTrust.decide(pass);
   if (!pass.dryRun) await finishRemovals(keeper, pass);
   const { shortest } = keeper.settings();
   // First what was closed before this pass, so that none is deleted in the pass that closes it.
-  if (shortest.deleteAfterMs > 0 && isTrusted) {
+  if (shortest.deleteAfterMs > 0 && keeper.clockTrust.holds(pass)) {
     await each(keeper, pass, keeper.registry.closedSince(nowMs - shortest.deleteAfterMs), nowMs);
   }
   if (shortest.closeAfterMs > 0) {

@@ -19,7 +19,7 @@ export function expireConversations(keeper: Keeper): Job {
 async function expire(keeper: Keeper, pass: Pass): Promise<void> {
   const { registry } = keeper;
   const { conversationMaxAgeMs } = keeper.settings();
-  if (conversationMaxAgeMs === 0) return;
+  if (conversationMaxAgeMs === 0 || !keeper.clockTrust.holds(pass)) return;
   const beforeMs = keeper.clock.now() - conversationMaxAgeMs;
   for (const page of registry.idleConversations(beforeMs)) {
     registry.together(() => {

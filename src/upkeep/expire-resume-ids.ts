@@ -24,6 +24,7 @@ export function expireResumeIds(keeper: Keeper): Job {
 }
 
 async function expire(keeper: Keeper, pass: Pass): Promise<void> {
+  if (!keeper.clockTrust.holds(pass)) return;
   const nowMs = keeper.clock.now();
   const { resumeIdsMs } = keeper.settings().shortest;
   // Ids that do not say when they were used are too old whatever the age.

@@ -1,11 +1,12 @@
 import type { CollectOptions, GcReport, Upkeep } from '../ports/upkeep.js';
 import { archiveFolders } from './archive-folders.js';
+import { ClockTrust } from './clock-trust.js';
 import { collectSessions } from './collect-sessions.js';
 import { expireConversations } from './expire-conversations.js';
 import { expireResumeIds } from './expire-resume-ids.js';
 import type { Job } from './job.js';
 import { createJob } from './job.js';
-import type { Keeper } from './keeper.js';
+import type { Keeper, KeeperPorts } from './keeper.js';
 import { pruneArtifacts } from './prune-artifacts.js';
 import { pruneMessages } from './prune-messages.js';
 import { vacuum } from './vacuum.js';
@@ -16,7 +17,8 @@ export class PorterUpkeep implements Upkeep {
   /** Never by itself. */
   readonly #archive: Job;
 
-  constructor(keeper: Keeper) {
+  constructor(ports: KeeperPorts) {
+    const keeper: Keeper = { ...ports, clockTrust: new ClockTrust(ports) };
     const { clock, log } = keeper;
     const work: Parameters<typeof createJob>[0]['work'] = (pass) => archiveFolders(keeper, pass);
     this.#archive = createJob({
