@@ -158,8 +158,14 @@ export interface SessionFiles {
     from: number,
   ): Promise<FilesOutcome<ArtifactPage>>;
 
-  /** All that may be a provider's session id in `session_state`, whatever its format. No answer where it is not whole. */
-  resumeIds(session: SessionAddress): Promise<FilesOutcome<{ readonly ids: readonly string[] }>>;
+  /**
+   * All that may be a provider's session id in `session_state`, whatever its format, but for the sessions of some providers. No
+   * answer where it is not whole.
+   */
+  resumeIds(
+    session: SessionAddress,
+    without?: readonly string[],
+  ): Promise<FilesOutcome<{ readonly ids: readonly string[] }>>;
 
   /**
    * Deletes artifacts to which nothing was written since they were judged, and that are of no live id: those given, and those in

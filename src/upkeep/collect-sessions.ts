@@ -86,6 +86,8 @@ async function consider(
   try {
     await keeper.supervision.undisturbed(address, async (container) => {
       const asked = await ask(keeper, found, container, nowMs);
+      // Whether that is one folder, or a disk that is not there, is told from all of them.
+      if (asked.files === 'gone' && files !== 'gone') return;
       await end(keeper, pass, address, asked, nowMs);
     });
   } catch (err) {
@@ -195,9 +197,10 @@ async function closeWithoutFolder(keeper: Keeper, pass: Pass, nowMs: number): Pr
   let sessions = 0;
   let after: SessionAddress | undefined;
   for (;;) {
-    const slice = registry.slice(after, SLICE);
-    after = slice.at(-1)?.session;
+    const page = registry.slice(after, SLICE);
+    after = page.at(-1)?.session;
     if (after === undefined || pass.isStopping()) break;
+    const slice = page.filter(({ session }) => !pass.foreseen.isEnded(session));
     sessions += slice.length;
     const signatures = await files.signatures(slice.map(({ session }) => session));
     for (const [index, { session, signature }] of slice.entries()) {

@@ -24,6 +24,7 @@ async function expire(keeper: Keeper, pass: Pass): Promise<void> {
   for (const page of registry.idleConversations(beforeMs)) {
     registry.together(() => {
       for (const { channel, session } of page) {
+        if (pass.foreseen.isDeleted(session)) continue;
         const record = registry.findSession(session);
         if (record?.pinned === true || record?.status === 'suspended')
           pass.kept(record.pinned ? 'pinned' : 'suspended');

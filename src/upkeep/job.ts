@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.js';
 import type { GcAction, GcReport } from '../ports/upkeep.js';
 import type { Logger } from '../observe/logs.js';
+import { Foreseen } from './foreseen.js';
 
 /** One kind of upkeep. All have this shape. */
 export interface Job {
@@ -20,6 +21,8 @@ export interface PassOptions {
   readonly dryRun: boolean;
   /** By itself; an operator who asks for it knows what time it is. */
   readonly unattended?: boolean;
+  /** What earlier jobs of the same dry run would have done. */
+  readonly foreseen?: Foreseen;
 }
 
 export interface JobCounts {
@@ -43,6 +46,8 @@ export interface JobOptions {
 export interface Pass {
   readonly dryRun: boolean;
   readonly unattended: boolean;
+  /** Empty but in a dry run: what was done can be seen. */
+  readonly foreseen: Foreseen;
   did(action: GcAction): void;
   /** A session that is old enough, and why it stays all the same. */
   kept(reason: string): void;
@@ -58,13 +63,17 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
   let pausedSinceMs: number | null = null;
   let last: Promise<unknown> = Promise.resolve();
 
-  const run = async ({ dryRun, unattended = false }: PassOptions): Promise<GcReport> => {
+  const run = async ({ dryRun, unattended = false, foreseen = new Foreseen() }: PassOptions): Promise<GcReport> => {
     const actions: GcAction[] = [];
     const kept: Record<string, number> = {};
     const pass: Pass = {
       dryRun,
       unattended,
-      did: (action) => actions.push(action),
+      foreseen,
+      did: (action) => {
+        actions.push(action);
+        if (dryRun) foreseen.note(action);
+      },
       kept: (reason) => {
         kept[reason] = (kept[reason] ?? 0) + 1;
       },

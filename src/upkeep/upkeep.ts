@@ -4,6 +4,7 @@ import { ClockTrust } from './clock-trust.js';
 import { collectSessions } from './collect-sessions.js';
 import { expireConversations } from './expire-conversations.js';
 import { expireResumeIds } from './expire-resume-ids.js';
+import { Foreseen } from './foreseen.js';
 import type { Job } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper, KeeperPorts } from './keeper.js';
@@ -30,12 +31,13 @@ export class PorterUpkeep implements Upkeep {
       work,
     });
     this.#jobs = [
+      // First: what the others set free cannot be foreseen by a dry run. It is given back within the hour.
+      vacuum(keeper),
       collectSessions(keeper),
       expireConversations(keeper),
       expireResumeIds(keeper),
       pruneMessages(keeper),
       pruneArtifacts(keeper),
-      vacuum(keeper),
     ];
   }
 
@@ -55,8 +57,9 @@ export class PorterUpkeep implements Upkeep {
 
   async collect({ dryRun, archive = false }: CollectOptions): Promise<GcReport> {
     const reports: GcReport[] = [];
+    const foreseen = new Foreseen();
     const jobs = archive ? [...this.#jobs, this.#archive] : this.#jobs;
-    for (const job of jobs) reports.push(await job.tick({ dryRun }));
+    for (const job of jobs) reports.push(await job.tick({ dryRun, foreseen }));
     const kept: Record<string, number> = {};
     for (const [reason, count] of reports.flatMap((report) => Object.entries(report.kept))) {
       kept[reason] = (kept[reason] ?? 0) + count;

@@ -180,8 +180,8 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'artifacts', [session, folders, from], 'slow');
   }
 
-  resumeIds(session: SessionAddress): ReturnType<SessionFiles['resumeIds']> {
-    return this.ask(session, 'resumeIds', [session], 'slow');
+  resumeIds(session: SessionAddress, without: readonly string[] = []): ReturnType<SessionFiles['resumeIds']> {
+    return this.ask(session, 'resumeIds', [session, without], 'slow');
   }
 
   removeArtifacts(

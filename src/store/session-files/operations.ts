@@ -93,7 +93,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => pruneMessages(settings, at(session), ids)),
     artifacts: (session: SessionAddress, folders: readonly ArtifactFolder[], from: number) =>
       outcomeOf(() => withSessionFolder(at(session), (folder) => listArtifacts(folder, folders, from))),
-    resumeIds: (session: SessionAddress) => outcomeOf(() => ({ ids: readResumeIds(settings, at(session)) })),
+    resumeIds: (session: SessionAddress, without: readonly string[]) =>
+      outcomeOf(() => ({ ids: readResumeIds(settings, at(session), without) })),
     removeArtifacts: (session: SessionAddress, artifacts: readonly DoomedArtifact[], liveIds: readonly string[]) =>
       outcomeOf(() => {
         const live = new Set([...liveIds, ...readResumeIds(settings, at(session))]);

@@ -324,6 +324,16 @@ describe('folders', () => {
     expect(p.notices()).toEqual([]);
   });
 
+  it('L8: nor where they were idle for long', async () => {
+    const p = open();
+    for (const name of ['a', 'b', 'c', 'd']) await make(p, `g/${name}`);
+    renameSync(p.paths('g/a').group, join(p.dataDir, 'aside'));
+    p.clock.advance(2 * DAY);
+    expect(did(await gc(p, true))).toEqual([]);
+    expect(did(await gc(p))).toEqual([]);
+    expect(p.notices()).toEqual(['folder_missing -']);
+  });
+
   it('L8: folders of no session are archived only when asked, and only if nothing was written for over 14 days', async () => {
     const p = open();
     await make(p, 'g/known');
