@@ -136,11 +136,13 @@ export interface SessionFiles {
   /** Every folder that could be a session's, by name; whether there is such a session it does not say. */
   folders(): Promise<readonly SessionAddress[]>;
 
-  /** When something was written last in its folder; null: there is none. */
-  newestWrite(session: SessionAddress): Promise<FilesOutcome<{ readonly atMs: number | null }>>;
+  /** Of a folder that is of no session: when something was written last in it; null: there is none. */
+  stray(
+    session: SessionAddress,
+  ): Promise<FilesOutcome<{ readonly writtenMs: number | null; readonly isOnOtherDisk: boolean }>>;
 
-  /** Moves a folder that is of no session below `archive/` in the data dir. Answers where to. */
-  archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string }>>;
+  /** Moves such a folder below `archive/` in the data dir. Answers where to; null: that is on another disk. */
+  archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string | null }>>;
 
   /** Bytes of all its files, links not followed; null: too many to be counted, or not all can be seen. */
   measure(session: SessionAddress): Promise<FilesOutcome<{ readonly bytes: number | null }>>;

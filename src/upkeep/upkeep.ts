@@ -64,6 +64,10 @@ export class PorterUpkeep implements Upkeep {
     for (const [reason, count] of reports.flatMap((report) => Object.entries(report.kept))) {
       kept[reason] = (kept[reason] ?? 0) + count;
     }
-    return { actions: reports.flatMap(({ actions }) => actions), kept };
+    return {
+      actions: reports.flatMap(({ actions }) => actions),
+      kept,
+      failures: reports.flatMap(({ failures }) => failures),
+    };
   }
 }

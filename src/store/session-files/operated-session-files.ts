@@ -152,8 +152,8 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'removeMessageFiles', [session, files]);
   }
 
-  newestWrite(session: SessionAddress): ReturnType<SessionFiles['newestWrite']> {
-    return this.ask(session, 'newestWrite', [session], 'slow');
+  stray(session: SessionAddress): ReturnType<SessionFiles['stray']> {
+    return this.ask(session, 'stray', [session], 'slow');
   }
 
   archive(session: SessionAddress, nowMs: number): ReturnType<SessionFiles['archive']> {

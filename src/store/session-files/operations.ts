@@ -36,7 +36,7 @@ import { readResumeIds } from './resume-ids.js';
 import { sessionPaths } from './session-paths.js';
 import { changeSeries, listOccurrences, listSeries } from './series.js';
 import { settleSession } from './settle.js';
-import { archiveFolder, listFolders, newestWrite } from './stray-folders.js';
+import { archiveFolder, findStray, listFolders } from './stray-folders.js';
 import { withSessionFolder } from './session-folder.js';
 
 /** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
@@ -82,7 +82,7 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => answersTo(settings, at(session), messages)),
     readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
       outcomeOf(() => readAttachment(settings, at(session), part)),
-    newestWrite: (session: SessionAddress) => outcomeOf(() => newestWrite(at(session))),
+    stray: (session: SessionAddress) => outcomeOf(() => findStray(at(session), `${settings.dataDir}/archive`)),
     archive: (session: SessionAddress, nowMs: number) =>
       outcomeOf(() => archiveFolder(at(session), `${settings.dataDir}/archive`, nowMs)),
     folders: () => listFolders(`${settings.dataDir}/sessions`),
