@@ -208,19 +208,23 @@ async function closeWithoutFolder(keeper: Keeper, pass: Pass, nowMs: number): Pr
     }
     await keeper.supervision.turn();
   }
-  if (isMassLoss(gone.length, sessions)) {
-    keeper.notices.raise(
-      'folder_missing',
-      null,
-      `the folders of ${String(gone.length)} of ${String(sessions)} sessions are gone at once: nothing is closed for that; check that the disk below the data dir's sessions/ is mounted`,
-    );
-    return;
-  }
-  keeper.notices.settle('folder_missing', null);
+  const isMass = isMassLoss(gone.length, sessions);
+  if (!pass.dryRun) tellMassLoss(keeper, isMass, gone.length, sessions);
+  if (isMass) return;
   for (const session of gone) {
     const record = registry.findSession(session);
     if (record !== undefined && !pass.isStopping()) await consider(keeper, pass, record, nowMs, 'gone');
   }
+}
+
+function tellMassLoss({ notices }: Keeper, isMass: boolean, gone: number, sessions: number): void {
+  if (isMass) {
+    notices.raise(
+      'folder_missing',
+      null,
+      `the folders of ${String(gone)} of ${String(sessions)} sessions are gone at once: nothing is closed for that; check that the disk below the data dir's sessions/ is mounted`,
+    );
+  } else notices.settle('folder_missing', null);
 }
 
 function newest(one: number | null, other: number | null): number | null {

@@ -328,10 +328,14 @@ describe('folders', () => {
     const { group } = p.paths('g/a');
     renameSync(group, `${group}-aside`);
     mkdirSync(group);
+    expect(did(await gc(p, true))).toEqual([]);
+    expect(p.notices()).toEqual([]);
     expect(did(await gc(p))).toEqual([]);
     expect(p.notices()).toEqual(['folder_missing -']);
     rmSync(group, { recursive: true });
     renameSync(`${group}-aside`, group);
+    await gc(p, true);
+    expect(p.notices()).toEqual(['folder_missing -']);
     await gc(p);
     expect(p.notices()).toEqual([]);
   });
