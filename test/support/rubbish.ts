@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import type { ChannelKey } from '../../src/protocol/address.js';
 import { formatInstant } from '../../src/protocol/times.js';
-import { TestPorter, session } from './porter.js';
+import { session } from './porter.js';
+import type { TestPorter } from './porter.js';
 
 const DAY = 24 * 3_600_000;
 /** What lies in folders of these sessions goes by all of the windows by then. */

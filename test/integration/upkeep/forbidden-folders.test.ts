@@ -112,15 +112,15 @@ it.runIf(isRoot)('the log says once which folder is to be removed by hand', asyn
   const told: object[] = [];
   const quiet = (): void => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: (fields: object) => told.push(fields) };
-  const { dataDir, files, paths, close } = openFiles({ childEntry: UNPRIVILEGED_ENTRY, log });
+  const fixture = openFiles({ childEntry: UNPRIVILEGED_ENTRY, log });
   try {
-    giveAway(dataDir);
-    await files.create(DEMO);
-    fillForeign(paths().out);
-    expect(await files.remove(DEMO)).toMatchObject({ kind: 'ok' });
-    const removed = join(paths().group, '.removed');
+    giveAway(fixture.dataDir);
+    await fixture.files.create(DEMO);
+    fillForeign(fixture.paths().out);
+    expect(await fixture.files.remove(DEMO)).toMatchObject({ kind: 'ok' });
+    const removed = join(fixture.paths().group, '.removed');
     expect(told).toMatchObject([{ session: DEMO, folder: join(removed, String(readdirSync(removed)[0])) }]);
   } finally {
-    await close();
+    await fixture.close();
   }
 });
