@@ -194,10 +194,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
 
   async remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
     const outcome = await this.ask(session, 'remove', [session], 'slow');
-    if (outcome.kind === 'ok' && outcome.left !== null) {
-      this.leftBehind(session, outcome.left.folder, outcome.left.detail);
-    }
-    return outcome;
+    if (outcome.kind !== 'ok') return outcome;
+    if (outcome.left !== null) this.leftBehind(session, outcome.left.folder, outcome.left.detail);
+    return { kind: 'ok' };
   }
 }
 
