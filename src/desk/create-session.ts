@@ -1,6 +1,6 @@
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
-import { finishRemoval } from '../ports/finish-removal.js';
+import { finishRemovalAlone } from './finish-removal.js';
 import type { CreateSessionInput } from './api.js';
 import type { Desk } from './desk.js';
 import { quoted, requireAddress, requireName } from './input-texts.js';
@@ -28,7 +28,7 @@ export async function createSession(desk: Desk, input: CreateSessionInput): Prom
   }
   requireFree(desk, address);
 
-  const left = await finishRemoval(desk.registry, desk.files, address);
+  const left = await finishRemovalAlone(desk, address);
   if (left !== undefined) {
     throw new NightporterError(
       'failed',

@@ -1,6 +1,6 @@
 import { NightporterError } from '../protocol/errors.js';
 import type { SessionRecord } from '../ports/registry.js';
-import { finishRemoval } from '../ports/finish-removal.js';
+import { finishRemovalAlone } from './finish-removal.js';
 import type { Desk } from './desk.js';
 
 /**
@@ -20,7 +20,7 @@ export async function deleteSession(desk: Desk, record: SessionRecord): Promise<
     throw new NightporterError('refused', `a container of ${address} may still run: ${how}, then delete it`);
   }
   desk.registry.deleteSession(address, desk.clock.now());
-  const trouble = await finishRemoval(desk.registry, desk.files, address);
+  const trouble = await finishRemovalAlone(desk, address);
   if (trouble === undefined) return;
   throw new NightporterError(
     'failed',

@@ -15,13 +15,13 @@ export async function gc(desk: Desk, options: CollectOptions): Promise<GcView> {
   return viewOfGc(await desk.upkeep.collect(options), options.dryRun);
 }
 
-export function viewOfGc({ actions, kept }: GcReport, dryRun: boolean): GcView {
+export function viewOfGc({ actions, kept, failures }: GcReport, dryRun: boolean): GcView {
   const counts: Record<string, number> = { actions: actions.length, bytes: 0 };
   for (const { action, bytes } of actions) {
     counts[action] = (counts[action] ?? 0) + 1;
     counts['bytes'] = (counts['bytes'] ?? 0) + (bytes ?? 0);
   }
-  return { dryRun, actions, counts: { ...counts, kept: sum(Object.values(kept)) }, kept };
+  return { dryRun, actions, counts: { ...counts, kept: sum(Object.values(kept)) }, kept, failures };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -5,6 +5,7 @@ import type { DeadSelection } from './api.js';
 import { requireSelection } from './dead-filter.js';
 import type { Desk } from './desk.js';
 import { findDead } from './find-dead.js';
+import { quoted } from './input-texts.js';
 import { requireDead } from './name-dead.js';
 import { requireSession } from './require-session.js';
 import type { RetriedLetterView, RetriedView } from './views.js';
@@ -20,7 +21,7 @@ interface Batch {
 /**
  * Has dead letters tried again, each as a new attempt with all its tries and its history. Once this returns they are
  * durably asked for; the next look at their session re-arms them.
- * @throws NightporterError `usage`, `not_found`, `refused` (not dead, closed session), `failed` (files locked or damaged)
+ * @throws NightporterError `usage`, `not_found`, `refused` (not dead, about to be deleted, closed session), `failed` (files locked or damaged)
  */
 export async function retryDead(desk: Desk, selection: DeadSelection): Promise<RetriedView> {
   requireSelection(selection, 'retry');
@@ -29,42 +30,48 @@ export async function retryDead(desk: Desk, selection: DeadSelection): Promise<R
   if (named !== undefined) refuseClosed(named);
   if (ids.length > 0 && named !== undefined) {
     const requests = await requireDead(desk, named, ids);
-    if (!dryRun) request(desk, [{ record: named, requests }]);
+    if (!dryRun) request(desk, [{ record: named, requests }], refuse);
     return { dryRun, retried: viewsOf(desk, { record: named, requests }), problems: [] };
   }
 
   const retried: RetriedLetterView[] = [];
   const problems: string[] = [];
   let batches: Batch[] = [];
+  const carryOut = (): void => {
+    const taken = dryRun ? batches : request(desk, batches, (why) => problems.push(why));
+    retried.push(...taken.flatMap((batch) => viewsOf(desk, batch)));
+    batches = [];
+  };
   for await (const found of findDead(desk, selection)) {
     if ('problem' in found) problems.push(found.problem);
     else if (found.record.status === 'closed') problems.push(explainClosed(found.record));
-    else {
-      const batch = { record: found.record, requests: found.letters };
-      retried.push(...viewsOf(desk, batch));
-      batches.push(batch);
-    }
-    if (dryRun || count(batches) < REQUESTS_PER_COMMIT) continue;
-    request(desk, batches);
-    batches = [];
+    else batches.push({ record: found.record, requests: found.letters });
+    if (count(batches) >= REQUESTS_PER_COMMIT) carryOut();
   }
-  if (!dryRun) request(desk, batches);
+  carryOut();
   return { dryRun, retried, problems };
 }
 
-function request(desk: Desk, batches: readonly Batch[]): void {
-  if (batches.length === 0) return;
-  desk.registry.together(() => {
-    for (const { record, requests } of batches) {
-      desk.registry.requestReplays(
-        record.address,
-        requests.map(({ id, attempt }) => ({ id, attempt })),
-        desk.clock.now(),
-      );
-    }
-  });
-  desk.log.info({ messages: count(batches), sessions: batches.length }, 'dead letters are to be tried again');
-  for (const { record } of batches) desk.rounds?.hint(record.address);
+/** What was taken. `refused` is told of each of the others; what it throws takes all of it back. */
+function request(desk: Desk, batches: readonly Batch[], refused: (why: string) => void): readonly Batch[] {
+  if (batches.length === 0) return [];
+  const taken = desk.registry.together(() =>
+    batches.map(({ record, requests }): Batch => {
+      const { address } = record;
+      const wanted = requests.map(({ id, attempt }) => ({ id, attempt }));
+      const late = new Set(desk.registry.requestReplays(address, wanted, desk.clock.now()));
+      for (const id of late)
+        refused(`message ${quoted(id)} of ${address} is old enough to be deleted, and just being it`);
+      return { record, requests: requests.filter(({ id }) => !late.has(id)) };
+    }),
+  );
+  desk.log.info({ messages: count(taken), sessions: taken.length }, 'dead letters are to be tried again');
+  for (const { record } of taken) desk.rounds?.hint(record.address);
+  return taken;
+}
+
+function refuse(why: string): never {
+  throw new NightporterError('refused', why);
 }
 
 function count(batches: readonly Batch[]): number {

@@ -301,6 +301,8 @@ export interface GcView {
   readonly counts: Readonly<Record<string, number>>;
   /** What is old and stays all the same, by why. */
   readonly kept: Readonly<Record<string, number>>;
+  /** Jobs that broke off; what they did before is among the actions. */
+  readonly failures: readonly { readonly job: string; readonly why: string }[];
 }
 
 export interface GcActionView {

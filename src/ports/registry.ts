@@ -74,7 +74,7 @@ export interface Registry {
   // --- messages that are deleted
   /** Those whose deletion was begun and not seen to end. */
   prunes(session: SessionAddress): readonly MessageId[];
-  /** They are about to be deleted from the session's file. */
+  /** These, and no others, are about to be deleted from the session's file: none of them is tried again. */
   beginPrune(session: SessionAddress, ids: readonly MessageId[]): void;
   /** They are gone: their ids may be used anew, and nothing speaks of them any more. `left`: what the file has left. */
   endPrune(
@@ -105,8 +105,11 @@ export interface Registry {
   unspool(session: SessionAddress, messages: readonly MessageId[]): void;
 
   // --- dead letters
-  /** Requests that these be tried again, one for each message, and lowers `nextDueAtMs`: durable when it returns. */
-  requestReplays(session: SessionAddress, requests: readonly ReplayRequest[], atMs: number): void;
+  /**
+   * Requests that these be tried again, one for each message, and lowers `nextDueAtMs`: durable when it returns. Answers those that
+   * were refused, as they are about to be deleted.
+   */
+  requestReplays(session: SessionAddress, requests: readonly ReplayRequest[], atMs: number): readonly MessageId[];
   replays(session: SessionAddress): readonly ReplayRecord[];
   /** They are done, or not to be done; a later request for the same message stays. */
   dropReplays(session: SessionAddress, requests: readonly ReplayRequest[]): void;

@@ -10,6 +10,8 @@ export interface Rounds {
   /** Stops waking, lets running turns finish (at most DRAIN_TIMEOUT_MS), then stops. Resolves when nothing runs. */
   drain(): Promise<DrainReport>;
   state(): RoundsState;
+  /** Runs `work` while nobody else looks at the session, or works on it so. */
+  undisturbed<T>(session: SessionAddress, work: () => Promise<T>): Promise<T>;
 }
 
 export interface SweepReport {

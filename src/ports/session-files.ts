@@ -136,13 +136,15 @@ export interface SessionFiles {
   /** Every folder that could be a session's, by name; whether there is such a session it does not say. */
   folders(): Promise<readonly SessionAddress[]>;
 
-  /** When something was written last in its folder; null: there is none. */
-  newestWrite(session: SessionAddress): Promise<FilesOutcome<{ readonly atMs: number | null }>>;
+  /** Of a folder that is of no session: when something was written last in it; null: there is none. */
+  stray(
+    session: SessionAddress,
+  ): Promise<FilesOutcome<{ readonly writtenMs: number | null; readonly isOnOtherDisk: boolean }>>;
 
-  /** Moves a folder that is of no session below `archive/` in the data dir. Answers where to. */
-  archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string }>>;
+  /** Moves such a folder below `archive/` in the data dir. Answers where to; null: that is on another disk. */
+  archive(session: SessionAddress, nowMs: number): Promise<FilesOutcome<{ readonly path: string | null }>>;
 
-  /** Bytes of all its files, links not followed; null: too many to be counted. */
+  /** Bytes of all its files, links not followed; null: too many to be counted, or not all can be seen. */
   measure(session: SessionAddress): Promise<FilesOutcome<{ readonly bytes: number | null }>>;
 
   /** Messages that ended before the limits, oldest first: all but those that go on with a series, and the newest message. */
@@ -158,8 +160,14 @@ export interface SessionFiles {
     from: number,
   ): Promise<FilesOutcome<ArtifactPage>>;
 
-  /** All that may be a provider's session id in `session_state`, whatever its format. No answer where it is not whole. */
-  resumeIds(session: SessionAddress): Promise<FilesOutcome<{ readonly ids: readonly string[] }>>;
+  /**
+   * All that may be a provider's session id in `session_state`, whatever its format, but for the sessions of some providers. No
+   * answer where it is not whole.
+   */
+  resumeIds(
+    session: SessionAddress,
+    without?: readonly string[],
+  ): Promise<FilesOutcome<{ readonly ids: readonly string[] }>>;
 
   /**
    * Deletes artifacts to which nothing was written since they were judged, and that are of no live id: those given, and those in
@@ -171,7 +179,10 @@ export interface SessionFiles {
     liveIds: readonly string[],
   ): Promise<FilesOutcome<{ readonly ends: readonly ArtifactEnd[] }>>;
 
-  /** Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. */
+  /**
+   * Deletes the session's folder, following no link; only after its registry row is gone. Idempotent. What the host may not
+   * delete is put aside, and told of in the log: nobody finds it under the session's name.
+   */
   remove(session: SessionAddress): Promise<FilesOutcome<Record<never, never>>>;
 
   /** Ends the children; calls under way are rejected. Idempotent. */

@@ -16,6 +16,13 @@ export interface GcReport {
   readonly actions: readonly GcAction[];
   /** Sessions that were kept although they are old, by why: what could not be told is among them. */
   readonly kept: Readonly<Record<string, number>>;
+  /** Jobs that broke off; what they did before is among the actions. */
+  readonly failures: readonly GcFailure[];
+}
+
+export interface GcFailure {
+  readonly job: string;
+  readonly why: string;
 }
 
 /** One thing that is closed, deleted, dropped or given back, with its own details beside these five. */

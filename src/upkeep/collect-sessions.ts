@@ -5,7 +5,6 @@ import type { SessionRecord } from '../ports/registry.js';
 import type { ContainerPresence } from '../ports/upkeep.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { finishRemoval } from '../ports/finish-removal.js';
-import { isClockTrusted } from './clock-trust.js';
 import type { Job, Pass } from './job.js';
 import { createJob } from './job.js';
 import type { Keeper } from './keeper.js';
@@ -28,11 +27,11 @@ export function collectSessions(keeper: Keeper): Job {
 
 async function collect(keeper: Keeper, pass: Pass): Promise<void> {
   const nowMs = keeper.clock.now();
-  const isTrusted = isClockTrusted(keeper, pass, nowMs);
+  keeper.clockTrust.decide(pass);
   if (!pass.dryRun) await finishRemovals(keeper, pass);
   const { shortest } = keeper.settings();
   // First what was closed before this pass, so that none is deleted in the pass that closes it.
-  if (shortest.deleteAfterMs > 0 && isTrusted) {
+  if (shortest.deleteAfterMs > 0 && keeper.clockTrust.holds(pass)) {
     await each(keeper, pass, keeper.registry.closedSince(nowMs - shortest.deleteAfterMs), nowMs);
   }
   if (shortest.closeAfterMs > 0) {
@@ -87,6 +86,8 @@ async function consider(
   try {
     await keeper.supervision.undisturbed(address, async (container) => {
       const asked = await ask(keeper, found, container, nowMs);
+      // Whether that is one folder, or a disk that is not there, is told from all of them.
+      if (asked.files === 'gone' && files !== 'gone') return;
       await end(keeper, pass, address, asked, nowMs);
     });
   } catch (err) {
@@ -196,9 +197,10 @@ async function closeWithoutFolder(keeper: Keeper, pass: Pass, nowMs: number): Pr
   let sessions = 0;
   let after: SessionAddress | undefined;
   for (;;) {
-    const slice = registry.slice(after, SLICE);
-    after = slice.at(-1)?.session;
+    const page = registry.slice(after, SLICE);
+    after = page.at(-1)?.session;
     if (after === undefined || pass.isStopping()) break;
+    const slice = page.filter(({ session }) => !pass.foreseen.isEnded(session));
     sessions += slice.length;
     const signatures = await files.signatures(slice.map(({ session }) => session));
     for (const [index, { session, signature }] of slice.entries()) {
@@ -206,19 +208,23 @@ async function closeWithoutFolder(keeper: Keeper, pass: Pass, nowMs: number): Pr
     }
     await keeper.supervision.turn();
   }
-  if (isMassLoss(gone.length, sessions)) {
-    keeper.notices.raise(
-      'folder_missing',
-      null,
-      `the folders of ${String(gone.length)} of ${String(sessions)} sessions are gone at once: nothing is closed for that; check that the disk below the data dir's sessions/ is mounted`,
-    );
-    return;
-  }
-  keeper.notices.settle('folder_missing', null);
+  const isMass = isMassLoss(gone.length, sessions);
+  if (!pass.dryRun) tellMassLoss(keeper, isMass, gone.length, sessions);
+  if (isMass) return;
   for (const session of gone) {
     const record = registry.findSession(session);
     if (record !== undefined && !pass.isStopping()) await consider(keeper, pass, record, nowMs, 'gone');
   }
+}
+
+function tellMassLoss({ notices }: Keeper, isMass: boolean, gone: number, sessions: number): void {
+  if (isMass) {
+    notices.raise(
+      'folder_missing',
+      null,
+      `the folders of ${String(gone)} of ${String(sessions)} sessions are gone at once: nothing is closed for that; check that the disk below the data dir's sessions/ is mounted`,
+    );
+  } else notices.settle('folder_missing', null);
 }
 
 function newest(one: number | null, other: number | null): number | null {

@@ -16,6 +16,7 @@ export async function eachSession(
     if (pass.isStopping()) return;
     seen += 1;
     if (seen % TURN_EVERY === 0) await keeper.supervision.turn();
+    if (pass.foreseen.isDeleted(record.address)) continue;
     try {
       await visit(record);
     } catch (err) {

@@ -19,11 +19,12 @@ export function expireConversations(keeper: Keeper): Job {
 async function expire(keeper: Keeper, pass: Pass): Promise<void> {
   const { registry } = keeper;
   const { conversationMaxAgeMs } = keeper.settings();
-  if (conversationMaxAgeMs === 0) return;
+  if (conversationMaxAgeMs === 0 || !keeper.clockTrust.holds(pass)) return;
   const beforeMs = keeper.clock.now() - conversationMaxAgeMs;
   for (const page of registry.idleConversations(beforeMs)) {
     registry.together(() => {
       for (const { channel, session } of page) {
+        if (pass.foreseen.isDeleted(session)) continue;
         const record = registry.findSession(session);
         if (record?.pinned === true || record?.status === 'suspended')
           pass.kept(record.pinned ? 'pinned' : 'suspended');

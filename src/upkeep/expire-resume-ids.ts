@@ -24,6 +24,7 @@ export function expireResumeIds(keeper: Keeper): Job {
 }
 
 async function expire(keeper: Keeper, pass: Pass): Promise<void> {
+  if (!keeper.clockTrust.holds(pass)) return;
   const nowMs = keeper.clock.now();
   const { resumeIdsMs } = keeper.settings().shortest;
   // Ids that do not say when they were used are too old whatever the age.
@@ -39,6 +40,7 @@ async function expire(keeper: Keeper, pass: Pass): Promise<void> {
 
 async function expireOne(keeper: Keeper, pass: Pass, found: ProviderSessionRecord, nowMs: number): Promise<void> {
   const session = keeper.registry.findSession(found.session);
+  if (pass.foreseen.isDeleted(found.session)) return;
   if (session === undefined || !isExpired(found, keeper.retention(session).resumeIdsMs, nowMs)) return;
   if (session.quarantine !== null) {
     pass.kept('quarantined');

@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.js';
-import type { GcAction, GcReport } from '../ports/upkeep.js';
+import type { GcAction, GcFailure, GcReport } from '../ports/upkeep.js';
 import type { Logger } from '../observe/logs.js';
+import { Foreseen } from './foreseen.js';
 
 /** One kind of upkeep. All have this shape. */
 export interface Job {
@@ -11,7 +12,7 @@ export interface Job {
   stop(): Promise<void>;
   /** `everyMs` may be another one now: the pause that runs is measured anew. */
   settingsChanged(): void;
-  /** Does it now, after what is under way. */
+  /** Does it now, after what is under way. Does not fail: the report says so. */
   tick(pass: PassOptions): Promise<GcReport>;
   counts(): JobCounts;
 }
@@ -20,6 +21,8 @@ export interface PassOptions {
   readonly dryRun: boolean;
   /** By itself; an operator who asks for it knows what time it is. */
   readonly unattended?: boolean;
+  /** What earlier jobs of the same dry run would have done. */
+  readonly foreseen?: Foreseen;
 }
 
 export interface JobCounts {
@@ -43,6 +46,8 @@ export interface JobOptions {
 export interface Pass {
   readonly dryRun: boolean;
   readonly unattended: boolean;
+  /** Empty but in a dry run: what was done can be seen. */
+  readonly foreseen: Foreseen;
   did(action: GcAction): void;
   /** A session that is old enough, and why it stays all the same. */
   kept(reason: string): void;
@@ -58,13 +63,18 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
   let pausedSinceMs: number | null = null;
   let last: Promise<unknown> = Promise.resolve();
 
-  const run = async ({ dryRun, unattended = false }: PassOptions): Promise<GcReport> => {
+  const run = async ({ dryRun, unattended = false, foreseen = new Foreseen() }: PassOptions): Promise<GcReport> => {
     const actions: GcAction[] = [];
     const kept: Record<string, number> = {};
+    const failures: GcFailure[] = [];
     const pass: Pass = {
       dryRun,
       unattended,
-      did: (action) => actions.push(action),
+      foreseen,
+      did: (action) => {
+        actions.push(action);
+        if (dryRun) foreseen.note(action);
+      },
       kept: (reason) => {
         kept[reason] = (kept[reason] ?? 0) + 1;
       },
@@ -73,16 +83,19 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
     counts.passes += 1;
     try {
       await work(pass);
-    } finally {
-      if (!dryRun) counts.actions += actions.length;
-      if (!dryRun && actions.length > 0) log.info({ job: name, actions: actions.length, kept }, 'upkeep done');
+    } catch (err) {
+      counts.failures += 1;
+      failures.push({ job: name, why: err instanceof Error ? err.message : String(err) });
+      log.error({ err, job: name }, 'upkeep failed; it is tried again');
     }
-    return { actions, kept };
+    if (!dryRun) counts.actions += actions.length;
+    if (!dryRun && actions.length > 0) log.info({ job: name, actions: actions.length, kept }, 'upkeep done');
+    return { actions, kept, failures };
   };
 
   const tick = (pass: PassOptions): Promise<GcReport> => {
     const next = last.then(() => run(pass));
-    last = next.catch(() => undefined);
+    last = next;
     return next;
   };
 
@@ -90,15 +103,10 @@ export function createJob({ name, clock, log, firstAfterMs, everyMs, work }: Job
     if (isStopped) return;
     cancel = clock.after(delayMs, () => {
       pausedSinceMs = null;
-      tick({ dryRun: false, unattended: true })
-        .catch((err: unknown) => {
-          counts.failures += 1;
-          log.error({ err, job: name }, 'upkeep failed; it is tried again');
-        })
-        .finally(() => {
-          pausedSinceMs = clock.monotonic();
-          arm(everyMs());
-        });
+      void tick({ dryRun: false, unattended: true }).then(() => {
+        pausedSinceMs = clock.monotonic();
+        arm(everyMs());
+      });
     });
   };
 

@@ -6,9 +6,15 @@ import type { Registry, SessionRecord } from '../ports/registry.js';
 import type { SessionFiles } from '../ports/session-files.js';
 import type { Supervision } from '../ports/upkeep.js';
 import type { SessionAddress } from '../protocol/address.js';
+import type { ClockTrust } from './clock-trust.js';
 
 /** What all jobs share. */
-export interface Keeper {
+export interface Keeper extends KeeperPorts {
+  readonly clockTrust: ClockTrust;
+}
+
+/** What upkeep needs of the world. */
+export interface KeeperPorts {
   readonly registry: Registry;
   readonly files: SessionFiles;
   readonly supervision: Supervision;

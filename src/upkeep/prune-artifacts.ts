@@ -34,12 +34,13 @@ export function pruneArtifacts(keeper: Keeper): Job {
     clock: keeper.clock,
     log: keeper.log,
     firstAfterMs: FIRST_AFTER_MS,
-    everyMs: () => DAY_MS,
+    everyMs: () => keeper.clockTrust.pauseMs(DAY_MS),
     work: (pass) => prune(keeper, pass),
   });
 }
 
 async function prune(keeper: Keeper, pass: Pass): Promise<void> {
+  if (!keeper.clockTrust.holds(pass)) return;
   const nowMs = keeper.clock.now();
   await eachSession(keeper, pass, 'artifacts', async (record) => {
     if (isExempt(record)) return;
@@ -157,20 +158,23 @@ function isInUse({ owners }: Artifact, { containers }: Alive): boolean {
 
 /** What must not be touched, or why that cannot be told. */
 async function findAlive(
-  { keeper, address }: Visit,
+  { keeper, pass, address }: Visit,
   container: ContainerPresence,
 ): Promise<Alive | 'exempt' | 'runtime_unknown' | 'files_unreadable'> {
   const { registry, files } = keeper;
   const record = registry.findSession(address);
   if (record === undefined || isExempt(record)) return 'exempt';
   if (container === 'unknown') return 'runtime_unknown';
-  const outcome = await files.resumeIds(address);
+  const dropped = pass.foreseen.droppedOf(address);
+  const outcome = await files.resumeIds(address, dropped);
   if (outcome.kind !== 'ok') return 'files_unreadable';
   const used = registry
     .incarnations(address, INCARNATIONS)
     .filter(({ stoppedAtMs }, index) => index === 0 || stoppedAtMs === null)
     .flatMap(({ containerId }) => (containerId === null ? [] : [containerId]));
-  const known = registry.providerSessions(address).map(({ id }) => id);
+  const known = registry
+    .providerSessions(address)
+    .flatMap(({ provider, id }) => (dropped.includes(provider) ? [] : id));
   return { ids: new Set([...outcome.ids, ...known]), containers: container === 'none' ? new Set<string>(used) : 'all' };
 }
 

@@ -19,51 +19,60 @@ export function pruneMessages(keeper: Keeper): Job {
     clock: keeper.clock,
     log: keeper.log,
     firstAfterMs: FIRST_AFTER_MS,
-    everyMs: () => DAY_MS,
+    everyMs: () => keeper.clockTrust.pauseMs(DAY_MS),
     work: (pass) => prune(keeper, pass),
   });
 }
 
 async function prune(keeper: Keeper, pass: Pass): Promise<void> {
+  if (!keeper.clockTrust.holds(pass)) return;
   const nowMs = keeper.clock.now();
   await eachSession(keeper, pass, 'messages', async (record) => {
     if (!mayHaveSome(keeper, record)) return;
-    await keeper.supervision.undisturbed(record.address, (container) =>
-      pruneOne(keeper, pass, record, container, nowMs),
-    );
+    const { address } = record;
+    await keeper.supervision.undisturbed(address, (container) => pruneOne(keeper, pass, address, container, nowMs));
   });
 }
 
-/** L5: pinned and suspended sessions are left alone. */
-function mayHaveSome({ registry }: Keeper, { address, pinned, status, quarantine, counts, purged }: SessionRecord) {
-  if (pinned || status === 'suspended' || quarantine !== null) return false;
-  return counts.completed + counts.failed + purged > 0 || registry.prunes(address).length > 0;
+function mayHaveSome({ registry }: Keeper, record: SessionRecord): boolean {
+  if (record.quarantine !== null) return false;
+  if (registry.prunes(record.address).length > 0) return true;
+  return !isExempt(record) && record.counts.completed + record.counts.failed + record.purged > 0;
 }
+
+/** L5: what was begun before is finished all the same. */
+function isExempt({ pinned, status }: SessionRecord): boolean {
+  return pinned || status === 'suspended';
+}
+
+const NONE: Pruned = { completed: [], failed: [] };
 
 async function pruneOne(
   keeper: Keeper,
   pass: Pass,
-  record: SessionRecord,
+  address: SessionAddress,
   container: ContainerPresence,
   nowMs: number,
 ): Promise<void> {
   const { registry, files } = keeper;
-  const { address } = record;
-  const limits = limitsOf(keeper, record, nowMs);
-  const outcome = await files.prunable(address, limits);
+  const record = registry.findSession(address);
+  if (record === undefined || record.quarantine !== null) return;
+  const begun = registry.prunes(address);
+  const outcome = isExempt(record)
+    ? { kind: 'ok' as const, ...NONE }
+    : await files.prunable(address, limitsOf(keeper, record, nowMs));
   if (outcome.kind !== 'ok') {
     pass.kept('files_unreadable');
     return;
   }
-  const left = registry.prunes(address);
   const found = withoutReplays(keeper, address, outcome);
-  const ids = [...found.completed, ...found.failed];
-  if (ids.length + left.length === 0) return;
+  if (found.completed.length + found.failed.length + begun.length === 0) return;
   if (container !== 'none') {
     pass.kept(container === 'unknown' ? 'runtime_unknown' : 'container');
     return;
   }
-  if (!pass.dryRun && !(await carryOut(keeper, address, [...left, ...ids]))) {
+  const pruned = pass.dryRun ? found : await carryOut(keeper, address, found, begun);
+  if (pruned === undefined) {
     pass.kept('files_unreadable');
     return;
   }
@@ -72,8 +81,8 @@ async function pruneOne(
     const path = keeper.folderOf(address);
     pass.did({ session: address, action: 'prune_messages', reason, path, bytes: null, messages: count });
   };
-  tell('completed', found.completed.length);
-  tell('dead_letter', found.failed.length);
+  tell('completed', pruned.completed.length);
+  tell('dead_letter', pruned.failed.length);
 }
 
 function limitsOf(keeper: Keeper, record: SessionRecord, nowMs: number): PruneLimits {
@@ -91,14 +100,33 @@ function withoutReplays({ registry }: Keeper, session: SessionAddress, found: Pr
   return { completed: found.completed, failed: found.failed.filter((id) => !wanted.has(id)) };
 }
 
-/** Noted before and forgotten after: what a crash interrupts is finished by the next pass. False: not now. */
-async function carryOut(keeper: Keeper, session: SessionAddress, ids: readonly MessageId[]): Promise<boolean> {
+/**
+ * Noted before and forgotten after: what a crash interrupts is finished by the next pass, as far as it is gone or is still
+ * to go. What was deleted of what was found; undefined: not now.
+ */
+async function carryOut(
+  keeper: Keeper,
+  session: SessionAddress,
+  found: Pruned,
+  begun: readonly MessageId[],
+): Promise<Pruned | undefined> {
   const { registry, files } = keeper;
-  registry.beginPrune(session, ids);
+  const states = begun.length === 0 ? undefined : await files.states(session, begun);
+  if (states !== undefined && states.kind !== 'ok') return undefined;
+  const there = new Set(states?.rows.map(({ id }) => id));
+  const doomed = registry.together(() => {
+    const record = registry.findSession(session);
+    // It may have been pinned, or one of them been asked for, since they were looked for (L9).
+    const still = record === undefined || isExempt(record) ? NONE : withoutReplays(keeper, session, found);
+    registry.beginPrune(session, [...begun.filter((id) => !there.has(id)), ...still.completed, ...still.failed]);
+    return still;
+  });
+  const ids = registry.prunes(session);
+  if (ids.length === 0) return doomed;
   const outcome = await files.prune(session, ids);
-  if (outcome.kind !== 'ok') return false;
+  if (outcome.kind !== 'ok') return undefined;
   const { gone, completed, failed, hidden } = outcome;
   registry.endPrune(session, gone, { completed, failed, purged: hidden });
   if (failed === 0) keeper.notices.settle('dead_letter', session);
-  return true;
+  return doomed;
 }

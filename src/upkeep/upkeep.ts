@@ -1,11 +1,13 @@
 import type { CollectOptions, GcReport, Upkeep } from '../ports/upkeep.js';
 import { archiveFolders } from './archive-folders.js';
+import { ClockTrust } from './clock-trust.js';
 import { collectSessions } from './collect-sessions.js';
 import { expireConversations } from './expire-conversations.js';
 import { expireResumeIds } from './expire-resume-ids.js';
+import { Foreseen } from './foreseen.js';
 import type { Job } from './job.js';
 import { createJob } from './job.js';
-import type { Keeper } from './keeper.js';
+import type { Keeper, KeeperPorts } from './keeper.js';
 import { pruneArtifacts } from './prune-artifacts.js';
 import { pruneMessages } from './prune-messages.js';
 import { vacuum } from './vacuum.js';
@@ -16,7 +18,8 @@ export class PorterUpkeep implements Upkeep {
   /** Never by itself. */
   readonly #archive: Job;
 
-  constructor(keeper: Keeper) {
+  constructor(ports: KeeperPorts) {
+    const keeper: Keeper = { ...ports, clockTrust: new ClockTrust(ports) };
     const { clock, log } = keeper;
     const work: Parameters<typeof createJob>[0]['work'] = (pass) => archiveFolders(keeper, pass);
     this.#archive = createJob({
@@ -28,12 +31,13 @@ export class PorterUpkeep implements Upkeep {
       work,
     });
     this.#jobs = [
+      // First: what the others set free cannot be foreseen by a dry run. It is given back within the hour.
+      vacuum(keeper),
       collectSessions(keeper),
       expireConversations(keeper),
       expireResumeIds(keeper),
       pruneMessages(keeper),
       pruneArtifacts(keeper),
-      vacuum(keeper),
     ];
   }
 
@@ -53,12 +57,17 @@ export class PorterUpkeep implements Upkeep {
 
   async collect({ dryRun, archive = false }: CollectOptions): Promise<GcReport> {
     const reports: GcReport[] = [];
+    const foreseen = new Foreseen();
     const jobs = archive ? [...this.#jobs, this.#archive] : this.#jobs;
-    for (const job of jobs) reports.push(await job.tick({ dryRun }));
+    for (const job of jobs) reports.push(await job.tick({ dryRun, foreseen }));
     const kept: Record<string, number> = {};
     for (const [reason, count] of reports.flatMap((report) => Object.entries(report.kept))) {
       kept[reason] = (kept[reason] ?? 0) + count;
     }
-    return { actions: reports.flatMap(({ actions }) => actions), kept };
+    return {
+      actions: reports.flatMap(({ actions }) => actions),
+      kept,
+      failures: reports.flatMap(({ failures }) => failures),
+    };
   }
 }

@@ -35,7 +35,7 @@ const READS = new Set([
   'readAttachment',
   'answersTo',
   'folders',
-  'newestWrite',
+  'stray',
   'measure',
   'prunable',
   'artifacts',

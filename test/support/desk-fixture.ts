@@ -133,6 +133,9 @@ export class StandInRounds implements Rounds {
   state(): RoundsState {
     return this.current;
   }
+  undisturbed<T>(_session: string, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
 }
 
 export async function* chunksOf(...parts: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {

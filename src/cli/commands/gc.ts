@@ -27,7 +27,7 @@ export function addGc(parent: Command, cli: Cli): void {
         const view = await collectAnywhere(context, options);
         if (context.json) await printJson(context.output, view);
         else await context.output.write(gcText(view));
-        return 0;
+        return view.failures.length === 0 ? 0 : 1;
       }),
     );
 }
@@ -47,12 +47,13 @@ async function collectAnywhere(context: CommandContext, options: GcOptions): Pro
   });
 }
 
-function gcText({ actions, counts, kept, dryRun }: GcView): string {
+function gcText({ actions, counts, kept, failures, dryRun }: GcView): string {
   const reasons = Object.entries(kept).map(([reason, count]) => `${String(count)} ${reason}`);
   const summary = `${String(counts['actions'] ?? 0)} ${dryRun ? 'actions to take' : 'actions'}, ${formatBytes(counts['bytes'] ?? 0)}${
     reasons.length > 0 ? `; kept: ${reasons.join(', ')}` : ''
   }`;
-  return `${[...actions.map(actionLine), summary].join('\n')}\n`;
+  const failed = failures.map(({ job, why }) => oneLine(`${job} failed, the rest of it is tried again: ${why}`));
+  return `${[...actions.map(actionLine), ...failed, summary].join('\n')}\n`;
 }
 
 function actionLine({ session, action, reason, path, bytes, ...details }: GcView['actions'][number]): string {

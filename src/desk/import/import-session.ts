@@ -3,10 +3,10 @@ import { mapAnswer, mapMessage } from '../../core/import/messages.js';
 import { nameOf } from '../../core/import/names.js';
 import { isResumeKey, planSeries } from '../../core/import/series.js';
 import type { SeriesPlan } from '../../core/import/series.js';
-import { finishRemoval } from '../../ports/finish-removal.js';
 import type { Box, BoxFolder, FolderName, ImportRows, Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { FilesLook } from '../../ports/session-files.js';
 import type { Desk } from '../desk.js';
+import { finishRemovalAlone } from '../finish-removal.js';
 import { explainCaseTwin } from '../send-message.js';
 import { NOTHING, NoteBook } from './import-view.js';
 import type { ImportCounts, ImportedSessionView } from './import-view.js';
@@ -68,7 +68,7 @@ async function requireFree(
   if (registry.readFact(factOf(session)) !== undefined) {
     throw new SessionLeft(`${address} was imported from another installation`);
   }
-  const leftover = dryRun ? undefined : await finishRemoval(registry, desk.files, address);
+  const leftover = dryRun ? undefined : await finishRemovalAlone(desk, address);
   if (leftover !== undefined)
     throw new SessionLeft(`the folder of the deleted session ${address} is not gone yet (${leftover})`);
   if ((await nanoclaw.prepare(address, mark, dryRun)) === 'taken') {

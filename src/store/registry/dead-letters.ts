@@ -1,4 +1,5 @@
 import { epochOf } from '../../protocol/address.js';
+import type { ReplayRequest } from '../../core/facts.js';
 import type { Registry, TurnEnd } from '../../ports/registry.js';
 import type { Connection } from './connection.js';
 import { RowReader } from './rows.js';
@@ -19,6 +20,7 @@ export function deadLetters(connection: Connection): DeadLetters {
      SELECT address, @id, @attempt, @at FROM sessions WHERE address = @session
      ON CONFLICT (session, id) DO UPDATE SET attempt = @attempt, requested_at = @at`,
   );
+  const selectPrune = connection.prepare('SELECT 1 FROM prunes WHERE session = ? AND id = ?');
   const lower = connection.prepare(LOWER_NEXT_DUE);
   const selectReplays = connection.prepare('SELECT * FROM replays WHERE session = ? ORDER BY requested_at, id');
   const removeReplay = connection.prepare('DELETE FROM replays WHERE session = ? AND id = ? AND attempt = ?');
@@ -38,12 +40,14 @@ export function deadLetters(connection: Connection): DeadLetters {
   const count = connection.prepare('UPDATE sessions SET failed = @failed, purged = @purged WHERE address = @session');
 
   return {
-    requestReplays: (session, requests, atMs) => {
+    requestReplays: (session, requests, atMs) =>
       connection.write(() => {
-        for (const { id, attempt } of requests) insertReplay.run({ session, id, attempt, at: atMs });
-        if (requests.length > 0) lower.run({ address: session, dueAt: atMs });
-      });
-    },
+        const isDoomed = ({ id }: ReplayRequest): boolean => selectPrune.get(session, id) !== undefined;
+        const taken = requests.filter((request) => !isDoomed(request));
+        for (const { id, attempt } of taken) insertReplay.run({ session, id, attempt, at: atMs });
+        if (taken.length > 0) lower.run({ address: session, dueAt: atMs });
+        return requests.filter(isDoomed).map(({ id }) => id);
+      }),
 
     replays: (session) =>
       connection.read(() =>

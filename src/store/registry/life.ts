@@ -50,6 +50,7 @@ export function life(connection: Connection): Life {
   const removeConversation = connection.prepare('DELETE FROM conversations WHERE channel = ? AND last_active_at < ?');
 
   const selectPrunes = connection.prepare('SELECT id FROM prunes WHERE session = ? ORDER BY id');
+  const removePrunes = connection.prepare('DELETE FROM prunes WHERE session = ?');
   const insertPrune = connection.prepare('INSERT OR IGNORE INTO prunes (session, id) VALUES (?, ?)');
   const recount = connection.prepare(
     'UPDATE sessions SET completed = @completed, failed = @failed, purged = @purged WHERE address = @session',
@@ -116,6 +117,7 @@ export function life(connection: Connection): Life {
       connection.read(() => selectPrunes.all(session).map((row) => new RowReader('prunes', row).messageId('id'))),
     beginPrune: (session, ids) => {
       connection.write(() => {
+        removePrunes.run(session);
         for (const id of ids) insertPrune.run(session, id);
       });
     },

@@ -1,8 +1,23 @@
-import { closeSync, constants, existsSync, lstatSync, openSync, realpathSync, type Stats, opendirSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
 import { codeOf } from './finding.js';
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+/** Linux's O_PATH: it takes no right to the folder itself. Node has no name for it. */
+const PLACE_FLAGS = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const OWNERS_RIGHTS = 0o700;
 const DESCRIPTORS = '/proc/self/fd';
 const hasDescriptors = existsSync(DESCRIPTORS);
 
@@ -57,6 +72,27 @@ export class HeldFolder {
     return this.#openChild(name, FILE_FLAGS);
   }
 
+  /** Gives its owner all rights to it. Nothing where it is somebody else's. */
+  unlock(): void {
+    if ((fstatSync(this.#descriptor).mode & OWNERS_RIGHTS) === OWNERS_RIGHTS) return;
+    unlessForbidden(() => {
+      fchmodSync(this.#descriptor, OWNERS_RIGHTS);
+    });
+  }
+
+  /** The same for a folder in it, which need not be readable; a link is not followed. Nothing where a system has no /proc. */
+  unlockFolder(name: string | Buffer): void {
+    const descriptor = hasDescriptors ? tryOpen(this.path(name), PLACE_FLAGS) : undefined;
+    if (descriptor === undefined) return;
+    try {
+      unlessForbidden(() => {
+        chmodSync(`${DESCRIPTORS}/${String(descriptor)}`, OWNERS_RIGHTS);
+      });
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
   close(): void {
     closeSync(this.#descriptor);
   }
@@ -76,6 +112,29 @@ function tryOpen(path: string | Buffer, flags: number): number | undefined {
   } catch (error) {
     if (['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
+  }
+}
+
+/** Works on a folder in another one: once more with its owner's rights, where whoever made it took them away. */
+export function unlocked<T>(parent: HeldFolder, name: string | Buffer, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    parent.unlockFolder(name);
+    return work();
+  }
+}
+
+export function isForbidden(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');
+}
+
+function unlessForbidden(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
   }
 }
 

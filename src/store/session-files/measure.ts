@@ -1,21 +1,24 @@
-import { HeldFolder, namesIn } from './held-folder.js';
 import { basename } from 'node:path';
-import { realpathSync } from 'node:fs';
+import { isForbidden, namesIn, type HeldFolder } from './held-folder.js';
+import { openGroup } from './session-folder.js';
 import type { SessionPaths } from './session-paths.js';
 
 /** Of a folder with more in it the size is not told. */
 const NAMES_MAX = 100_000;
 const DEPTH_MAX = 64;
 
-/** Bytes of all files of a session, links not followed; null: there are too many of them. */
+/** Bytes of all files of a session, links not followed; null: there are too many of them, or not all can be seen. */
 export function measureSession(paths: SessionPaths): { readonly bytes: number | null } {
-  const group = HeldFolder.open(realpathSync(paths.group));
+  const group = openGroup(paths);
   try {
     const session = group?.folder(basename(paths.session));
     if (session === undefined) return { bytes: 0 };
     const budget = { names: NAMES_MAX };
     try {
       return { bytes: sizeOf(session, budget, DEPTH_MAX) };
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      return { bytes: null };
     } finally {
       session.close();
     }

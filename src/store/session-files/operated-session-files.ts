@@ -39,6 +39,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
   /** Staged attachments were gone when their message was delivered. */
   protected abstract lost(session: SessionAddress, count: number): void;
 
+  /** Files of a deleted session that this process may not delete. */
+  protected abstract leftBehind(session: SessionAddress, folder: string, detail: string): void;
+
   abstract folders(): Promise<readonly SessionAddress[]>;
 
   abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
@@ -149,8 +152,8 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'removeMessageFiles', [session, files]);
   }
 
-  newestWrite(session: SessionAddress): ReturnType<SessionFiles['newestWrite']> {
-    return this.ask(session, 'newestWrite', [session], 'slow');
+  stray(session: SessionAddress): ReturnType<SessionFiles['stray']> {
+    return this.ask(session, 'stray', [session], 'slow');
   }
 
   archive(session: SessionAddress, nowMs: number): ReturnType<SessionFiles['archive']> {
@@ -177,8 +180,8 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'artifacts', [session, folders, from], 'slow');
   }
 
-  resumeIds(session: SessionAddress): ReturnType<SessionFiles['resumeIds']> {
-    return this.ask(session, 'resumeIds', [session], 'slow');
+  resumeIds(session: SessionAddress, without: readonly string[] = []): ReturnType<SessionFiles['resumeIds']> {
+    return this.ask(session, 'resumeIds', [session, without], 'slow');
   }
 
   removeArtifacts(
@@ -189,8 +192,11 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     return this.ask(session, 'removeArtifacts', [session, artifacts, liveIds], 'slow');
   }
 
-  remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
-    return this.ask(session, 'remove', [session], 'slow');
+  async remove(session: SessionAddress): ReturnType<SessionFiles['remove']> {
+    const outcome = await this.ask(session, 'remove', [session], 'slow');
+    if (outcome.kind !== 'ok') return outcome;
+    if (outcome.left !== null) this.leftBehind(session, outcome.left.folder, outcome.left.detail);
+    return { kind: 'ok' };
   }
 }
 

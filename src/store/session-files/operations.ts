@@ -36,7 +36,7 @@ import { readResumeIds } from './resume-ids.js';
 import { sessionPaths } from './session-paths.js';
 import { changeSeries, listOccurrences, listSeries } from './series.js';
 import { settleSession } from './settle.js';
-import { archiveFolder, listFolders, newestWrite } from './stray-folders.js';
+import { archiveFolder, findStray, listFolders } from './stray-folders.js';
 import { withSessionFolder } from './session-folder.js';
 
 /** What a file worker can be asked to do. All of it is synchronous and runs only in a child process. */
@@ -68,11 +68,7 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => listOccurrences(settings, at(session), series, limit)),
     changeSeries: (session: SessionAddress, change: SeriesChange) =>
       outcomeOf(() => changeSeries(settings, at(session), change)),
-    remove: (session: SessionAddress) =>
-      outcomeOf(() => {
-        removeSession(at(session));
-        return {};
-      }),
+    remove: (session: SessionAddress) => outcomeOf(() => removeSession(at(session))),
     failed: (session: SessionAddress, limit: number, withPurged: boolean) =>
       outcomeOf(() => listFailed(settings, at(session), limit, withPurged)),
     message: (session: SessionAddress, id: MessageId) => outcomeOf(() => readMessage(settings, at(session), id)),
@@ -86,7 +82,7 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => answersTo(settings, at(session), messages)),
     readAttachment: (session: SessionAddress, part: Parameters<typeof readAttachment>[2]) =>
       outcomeOf(() => readAttachment(settings, at(session), part)),
-    newestWrite: (session: SessionAddress) => outcomeOf(() => newestWrite(at(session))),
+    stray: (session: SessionAddress) => outcomeOf(() => findStray(at(session), `${settings.dataDir}/archive`)),
     archive: (session: SessionAddress, nowMs: number) =>
       outcomeOf(() => archiveFolder(at(session), `${settings.dataDir}/archive`, nowMs)),
     folders: () => listFolders(`${settings.dataDir}/sessions`),
@@ -97,7 +93,8 @@ export function operationsOf(settings: FilesSettings) {
       outcomeOf(() => pruneMessages(settings, at(session), ids)),
     artifacts: (session: SessionAddress, folders: readonly ArtifactFolder[], from: number) =>
       outcomeOf(() => withSessionFolder(at(session), (folder) => listArtifacts(folder, folders, from))),
-    resumeIds: (session: SessionAddress) => outcomeOf(() => ({ ids: readResumeIds(settings, at(session)) })),
+    resumeIds: (session: SessionAddress, without: readonly string[]) =>
+      outcomeOf(() => ({ ids: readResumeIds(settings, at(session), without) })),
     removeArtifacts: (session: SessionAddress, artifacts: readonly DoomedArtifact[], liveIds: readonly string[]) =>
       outcomeOf(() => {
         const live = new Set([...liveIds, ...readResumeIds(settings, at(session))]);

@@ -120,6 +120,13 @@ export class PooledSessionFiles extends OperatedSessionFiles {
     this.#log?.warn({ session, count }, 'attachments vanished before they were delivered');
   }
 
+  protected override leftBehind(session: SessionAddress, folder: string, detail: string): void {
+    this.#log?.error(
+      { session, folder, detail },
+      'files of a deleted session cannot be deleted: remove the folder by hand',
+    );
+  }
+
   async #signaturesOf(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]> {
     const params: Parameters<Operations['signatures']> = [sessions];
     const end = await this.#lanes.normal.run('signatures', params);

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { codeOf } from './finding.js';
-import { namesIn, type HeldFolder } from './held-folder.js';
+import { namesIn, unlocked, type HeldFolder } from './held-folder.js';
 
 const NAMES_READ = 1_000;
 
 /**
  * Removes what has a name in a folder: a tree of any depth, following no link, whatever somebody who may write there does
- * meanwhile. Whether there was something.
+ * meanwhile, also through folders that are closed to their own owner. Whether there was something.
  */
 export function removeTree(parent: HeldFolder, name: string): boolean {
   const stats = parent.find(name);
@@ -18,7 +18,7 @@ export function removeTree(parent: HeldFolder, name: string): boolean {
     });
     return true;
   }
-  const top = parent.folder(name);
+  const top = openToEmpty(parent, name);
   try {
     if (top !== undefined) empty(top);
   } finally {
@@ -42,7 +42,7 @@ function empty(top: HeldFolder): void {
 
 /** Empties a folder into the one that it is in, and removes it. */
 function bringUp(top: HeldFolder, name: Buffer): void {
-  const inner = top.folder(name);
+  const inner = openToEmpty(top, name);
   if (inner === undefined) return;
   try {
     for (let names = namesIn(inner, NAMES_READ); names.length > 0; names = namesIn(inner, NAMES_READ)) {
@@ -50,7 +50,9 @@ function bringUp(top: HeldFolder, name: Buffer): void {
         if (removeLeaf(inner, deep)) continue;
         const up = top.path(`.${randomUUID()}`);
         gone(() => {
-          renameSync(inner.path(deep), up);
+          unlocked(inner, deep, () => {
+            renameSync(inner.path(deep), up);
+          });
         });
       }
     }
@@ -58,6 +60,12 @@ function bringUp(top: HeldFolder, name: Buffer): void {
     inner.close();
   }
   removeLeaf(top, name);
+}
+
+function openToEmpty(parent: HeldFolder, name: string | Buffer): HeldFolder | undefined {
+  const folder = unlocked(parent, name, () => parent.folder(name));
+  folder?.unlock();
+  return folder;
 }
 
 /** A file, a link, an empty folder; false: a folder with something in it. */
@@ -71,7 +79,8 @@ function removeLeaf(folder: HeldFolder, name: Buffer): boolean {
   } catch (error) {
     const code = codeOf(error) ?? '';
     if (code === 'ENOENT') return true;
-    if (['ENOTEMPTY', 'EEXIST', 'EISDIR', 'EPERM', 'ENOTDIR'].includes(code) && isFolder) return false;
+    // The latter two: it was exchanged meanwhile.
+    if ((isFolder ? ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'] : ['EISDIR']).includes(code)) return false;
     throw error;
   }
 }

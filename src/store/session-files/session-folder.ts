@@ -1,6 +1,6 @@
-import { realpathSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
-import { missing } from './finding.js';
+import { codeOf, missing } from './finding.js';
 import { HeldFolder } from './held-folder.js';
 import { checkFolders } from './inspect-file.js';
 import type { SessionPaths } from './session-paths.js';
@@ -8,7 +8,7 @@ import type { SessionPaths } from './session-paths.js';
 /** Works in a session's folder, held open; its group's may be a link of the operator's. Throws `missing`, `hostile`. */
 export function withSessionFolder<T>(paths: SessionPaths, work: (folder: HeldFolder) => T): T {
   checkFolders(paths);
-  const group = HeldFolder.open(realpathSync(paths.group));
+  const group = openGroup(paths);
   try {
     const session = group?.folder(basename(paths.session));
     if (session === undefined) throw missing();
@@ -19,5 +19,16 @@ export function withSessionFolder<T>(paths: SessionPaths, work: (folder: HeldFol
     }
   } finally {
     group?.close();
+  }
+}
+
+/** The group's folder may be a link of the operator's. undefined: there is none. */
+export function openGroup(paths: SessionPaths): HeldFolder | undefined {
+  if (lstatSync(paths.group, { throwIfNoEntry: false }) === undefined) return undefined;
+  try {
+    return HeldFolder.open(realpathSync(paths.group));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -12,8 +12,11 @@ export function listFolders(sessionsDir: string): readonly SessionAddress[] {
   );
 }
 
-/** When something was written last in a session's folder, as far as its files and their folders tell; null: there is no folder. */
-export function newestWrite(paths: SessionPaths): { readonly atMs: number | null } {
+/** `writtenMs`: the newest write to a folder, as far as its files and their folders tell; null: there is no folder. */
+export function findStray(
+  paths: SessionPaths,
+  archiveDir: string,
+): { readonly writtenMs: number | null; readonly isOnOtherDisk: boolean } {
   const times = [
     paths.session,
     paths.in,
@@ -23,11 +26,22 @@ export function newestWrite(paths: SessionPaths): { readonly atMs: number | null
     paths.heartbeat,
     paths.host,
   ].flatMap((path) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? []);
-  return { atMs: times.length === 0 ? null : Math.floor(Math.max(...times)) };
+  return {
+    writtenMs: times.length === 0 ? null : Math.floor(Math.max(...times)),
+    isOnOtherDisk: deviceOf(paths.group) !== deviceOf(join(archiveDir, basename(paths.group))),
+  };
 }
 
-/** Moves a session's folder to where archived ones are kept, under a name that is free there. Answers where to. */
-export function archiveFolder(paths: SessionPaths, archiveDir: string, atMs: number): { readonly path: string } {
+/** Of a folder, or where it would be made. */
+function deviceOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.dev ?? deviceOf(dirname(path));
+}
+
+/**
+ * Moves a session's folder to where archived ones are kept, under a name that is free there. Answers where to; null: not from one
+ * file system to another.
+ */
+export function archiveFolder(paths: SessionPaths, archiveDir: string, atMs: number): { readonly path: string | null } {
   const stats = lstatSync(paths.session, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) throw hostile('session folder', 'is no folder');
   const day = new Date(atMs).toISOString().slice(0, 10);
@@ -36,7 +50,12 @@ export function archiveFolder(paths: SessionPaths, archiveDir: string, atMs: num
   for (let number = 1; ; number += 1) {
     const path = join(group, `${basename(paths.session)}-${day}${number === 1 ? '' : `-${String(number)}`}`);
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
-    renameSync(paths.session, path);
+    try {
+      renameSync(paths.session, path);
+    } catch (error) {
+      if (codeOf(error) === 'EXDEV') return { path: null };
+      throw error;
+    }
     syncFolder(group);
     syncFolder(dirname(paths.session));
     return { path };

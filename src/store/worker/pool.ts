@@ -8,6 +8,7 @@ export interface WorkerLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
 export interface PoolOptions extends ChildOptions {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { RunningCli } from '../../support/cli.js';
 import { runCli, startCli } from '../../support/cli.js';
@@ -71,6 +72,28 @@ it(
     expect((await cli(['gc'])).stdout).toBe(`demo/a close (idle) ${folder()}\n1 actions, 0 B\n`);
     expect((await cli(['gc', '--all'])).code).toBe(2);
     expect((await cli(['gc', '--help'])).stdout).toContain('nightporter gc --dry-run');
+  },
+  TEST_MS,
+);
+
+it(
+  'gc: what fails holds up nothing else, and is told at the end, with exit 1',
+  async () => {
+    await cli(['session', 'create', 'demo/a']);
+    const db = new Database(join(dataDir, 'registry.db'));
+    db.pragma('foreign_keys = OFF');
+    db.exec(
+      "INSERT INTO conversations (channel, session, created_at, last_active_at) VALUES ('c', 'no address', 0, 0)",
+    );
+    db.close();
+    const done = await cli(['gc']);
+    expect(done.code).toBe(1);
+    const [closed, failed, ...rest] = done.stdout.trim().split('\n');
+    expect(closed).toBe(`demo/a close (idle) ${folder()}`);
+    expect(failed).toMatch(
+      /^expire-conversations failed, the rest of it is tried again: .*conversations\.session does not hold/,
+    );
+    expect(rest).toEqual(['1 actions, 0 B']);
   },
   TEST_MS,
 );

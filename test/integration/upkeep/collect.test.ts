@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,6 +19,7 @@ import { eventually } from '../../support/eventually.js';
 import { TestPorter, session } from '../../support/porter.js';
 import type { PorterOptions } from '../../support/porter.js';
 
+const hasOtherDisk = existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -147,6 +159,14 @@ describe('deleting', () => {
     expect(existsSync(p.paths('g/a').session)).toBe(false);
     expect(existsSync(join(p.paths('g/a').group, '.removed'))).toBe(false);
     expect(p.registry.removals(10)).toEqual([]);
+  });
+
+  it('L4: also where its folder went with all of its group', async () => {
+    const p = open();
+    await closed(p, 'g/a');
+    rmSync(p.paths('g/a').group, { recursive: true });
+    p.clock.advance(7 * DAY + 1);
+    expect(did(await gc(p))).toEqual(['g/a delete closed']);
   });
 
   it('L4: never in the pass that closes it', async () => {
@@ -308,12 +328,65 @@ describe('folders', () => {
     const { group } = p.paths('g/a');
     renameSync(group, `${group}-aside`);
     mkdirSync(group);
+    expect(did(await gc(p, true))).toEqual([]);
+    expect(p.notices()).toEqual([]);
     expect(did(await gc(p))).toEqual([]);
     expect(p.notices()).toEqual(['folder_missing -']);
     rmSync(group, { recursive: true });
     renameSync(`${group}-aside`, group);
+    await gc(p, true);
+    expect(p.notices()).toEqual(['folder_missing -']);
     await gc(p);
     expect(p.notices()).toEqual([]);
+  });
+
+  it('L8: nor where they were idle for long', async () => {
+    const p = open();
+    for (const name of ['a', 'b', 'c', 'd']) await make(p, `g/${name}`);
+    renameSync(p.paths('g/a').group, join(p.dataDir, 'aside'));
+    p.clock.advance(2 * DAY);
+    expect(did(await gc(p, true))).toEqual([]);
+    expect(did(await gc(p))).toEqual([]);
+    expect(p.notices()).toEqual(['folder_missing -']);
+  });
+
+  it.runIf(hasOtherDisk)(
+    'L8: one on another disk cannot be archived: it is kept, and the others are moved',
+    async () => {
+      const p = open();
+      const other = mkdtempSync('/dev/shm/np-other-');
+      try {
+        mkdirSync(join(p.dataDir, 'sessions'));
+        symlinkSync(other, p.paths('g/old').group);
+        for (const name of ['g/old', 'h/old']) await p.files.create(session(name));
+        // What is written here is as old as the clock says.
+        p.clock.jump(Date.now() + 15 * DAY - p.clock.now());
+        const listed = await p.upkeep.collect({ dryRun: true, archive: true });
+        expect(did(listed)).toEqual(['h/old archive_folder no_session']);
+        const done = await p.upkeep.collect({ dryRun: false, archive: true });
+        expect(did(done)).toEqual(did(listed));
+        expect([listed.kept, done.kept]).toEqual([{ other_disk: 1 }, { other_disk: 1 }]);
+        expect(existsSync(p.paths('g/old').inbound)).toBe(true);
+      } finally {
+        rmSync(other, { recursive: true });
+      }
+    },
+  );
+
+  it('L8: a folder that cannot be archived does not keep others from it', async () => {
+    const p = open({
+      ports: ({ files, ...ports }) => {
+        const archive = files.archive.bind(files);
+        files.archive = (address, nowMs) =>
+          address === 'g/a' ? Promise.reject(new Error('EIO')) : archive(address, nowMs);
+        return { ...ports, files };
+      },
+    });
+    for (const name of ['g/a', 'g/b']) await p.files.create(session(name));
+    p.clock.jump(Date.now() + 15 * DAY - p.clock.now());
+    const done = await p.upkeep.collect({ dryRun: false, archive: true });
+    expect(did(done)).toEqual(['g/b archive_folder no_session']);
+    expect(done).toMatchObject({ kept: { failed: 1 }, failures: [] });
   });
 
   it('L8: folders of no session are archived only when asked, and only if nothing was written for over 14 days', async () => {
