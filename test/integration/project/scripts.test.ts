@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const scripts = fileURLToPath(new URL('../../../scripts', import.meta.url));
-const TOOLS = ['bash', 'dirname', 'find', 'head', 'id', 'mktemp', 'mv', 'rm', 'sed', 'touch', 'uname', 'env', 'cat'];
+const TOOLS = ['bash', 'dirname', 'find', 'head', 'id', 'mkdir', 'mktemp', 'mv', 'rm', 'sed', 'touch', 'uname', 'env', 'cat'];
 
 let root: string;
 let bin: string;
@@ -134,7 +134,7 @@ describe('scripts/start', () => {
 
   it('says which build tools are missing, and how to get them', () => {
     rmSync(join(root, 'node_modules'), { recursive: true });
-    fake('npm', 'exit 1');
+    fake('npm', 'case "$1" in ci) mkdir node_modules;; *) exit 1;; esac');
     fake('apt-get', 'exit 0');
     const { status, stderr, calls } = run('start');
     expect(status).toBe(1);
