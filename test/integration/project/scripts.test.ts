@@ -16,7 +16,22 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const scripts = fileURLToPath(new URL('../../../scripts', import.meta.url));
-const TOOLS = ['bash', 'dirname', 'find', 'head', 'id', 'mkdir', 'mktemp', 'mv', 'rm', 'sed', 'touch', 'uname', 'env', 'cat'];
+const TOOLS = [
+  'bash',
+  'dirname',
+  'find',
+  'head',
+  'id',
+  'mkdir',
+  'mktemp',
+  'mv',
+  'rm',
+  'sed',
+  'touch',
+  'uname',
+  'env',
+  'cat',
+];
 
 let root: string;
 let bin: string;

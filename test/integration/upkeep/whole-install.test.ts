@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { ChannelKey } from '../../../src/protocol/address.js';
 import { TestPorter, session } from '../../support/porter.js';
-import { makeRubbish, RUBBISH_AGE_MS, TRANSCRIPT } from '../../support/rubbish.js';
+import { freePages, makeRubbish, RUBBISH_AGE_MS, TRANSCRIPT } from '../../support/rubbish.js';
 
 const HOUR = 3_600_000;
 const YEAR = 365 * 24 * HOUR;
@@ -73,4 +73,37 @@ it('L22: nor does one that leaps while the daemon runs, whichever job is the fir
   // The operator knows what time it is.
   await p.upkeep.collect({ dryRun: false });
   expect(left(p)).toEqual(allOf(false));
+});
+
+it('L4, L23: a dry run lists exactly what a real one then does, of an install with rubbish of every kind', async () => {
+  const p = (porter = new TestPorter({ files: 'in_process' }));
+  await makeRubbish(p);
+  freePages(p);
+  const listed = await p.upkeep.collect({ dryRun: true, archive: true });
+  const done = await p.upkeep.collect({ dryRun: false, archive: true });
+  expect(done.actions.map((action) => ({ ...action, to: undefined }))).toEqual(listed.actions);
+  expect(done.kept).toEqual(listed.kept);
+  expect([done.failures, listed.failures]).toEqual([[], []]);
+  expect(listed.actions.map(({ session, action, reason }) => `${session ?? '-'} ${action} ${reason}`).sort()).toEqual([
+    '- vacuum free_pages',
+    'g/deleted delete closed',
+    'g/gone close folder_missing',
+    'g/idle close idle',
+    'g/idle drop_conversation idle',
+    'g/idle drop_resume_id expired',
+    'g/idle prune_artifact debug',
+    'g/idle prune_artifact transcript',
+    'g/idle prune_messages completed',
+    'g/idle prune_messages dead_letter',
+    'g/idle-and-gone close folder_missing',
+    'g/idle-and-gone drop_conversation idle',
+    'g/idle-and-gone drop_resume_id expired',
+    'g/kept drop_conversation idle',
+    'g/kept drop_resume_id expired',
+    'g/kept prune_artifact debug',
+    'g/kept prune_artifact transcript',
+    'g/kept prune_messages completed',
+    'g/kept prune_messages dead_letter',
+    'h/stray archive_folder no_session',
+  ]);
 });
