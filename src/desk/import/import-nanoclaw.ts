@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path';
-import type { ForeignSession, ImportedSession } from '../../core/import/foreign.js';
+import type { ForeignGroup, ForeignSession, ImportedSession } from '../../core/import/foreign.js';
 import { nameSessions } from '../../core/import/sessions.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { splitAddress } from '../../protocol/address.js';
+import { isZone } from '../../protocol/zones.js';
 import type { Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { ImportInput } from '../api.js';
 import type { Desk } from '../desk.js';
@@ -12,6 +13,7 @@ import { NoteBook, sumOf } from './import-view.js';
 import type { ImportedSessionView, ImportView } from './import-view.js';
 
 const SESSIONS_MAX = 100_000;
+const ZONE_SHOWN_CHARS = 100;
 
 /**
  * Brings over sessions, messages, series and history of a NanoClaw v2 installation, one session after the other, each whole or not at all.
@@ -43,10 +45,8 @@ async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input:
   const found = requireRead(source, await nanoclaw.groups(source));
   const rows = await readSessions(nanoclaw, source);
   const notes = new NoteBook();
-  const zone = found.zone ?? desk.settings().timezone;
-  if (found.zone === null) {
-    notes.add({ kind: 'changed', reason: 'no TZ in its .env: series are taken to be in this zone', of: zone });
-  }
+  const zone = chooseZone(found.zone, desk.settings().timezone, notes);
+  noteUnknownZones(found.groups, zone, notes);
   const named = nameSessions(found.groups, rows.filter(isNamed), zone, desk.clock.now());
   const chosen = chooseGroup(named, input.group);
   for (const row of rows) if (!isNamed(row)) notes.left('a row of sessions without a readable id', row.group);
@@ -60,6 +60,30 @@ async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input:
     sessions.push(await importSession({ desk, nanoclaw, source, dryRun: input.dryRun }, session));
   }
   return viewOf(source, input.dryRun, sessions, notes);
+}
+
+/** Of series whose group has none of its own: that of the installation where it is one, else ours. */
+function chooseZone(theirs: string | null, ours: string, notes: NoteBook): string {
+  if (theirs !== null && isZone(theirs)) return theirs;
+  if (theirs === null) {
+    notes.add({ kind: 'changed', reason: 'no TZ in its .env: series are taken to be in this zone', of: ours });
+  } else {
+    const reason = `a TZ in its .env that is no time zone here: series are taken to be in ${ours}`;
+    notes.add({ kind: 'changed', reason, of: cutZone(theirs) });
+  }
+  return ours;
+}
+
+function noteUnknownZones(groups: readonly ForeignGroup[], zone: string, notes: NoteBook): void {
+  for (const { zone: own } of groups) {
+    if (own === null || isZone(own)) continue;
+    const reason = `a zone of a group that is no time zone here: its series are taken to be in ${zone}`;
+    notes.add({ kind: 'changed', reason, of: cutZone(own) });
+  }
+}
+
+function cutZone(text: string): string {
+  return text.slice(0, ZONE_SHOWN_CHARS);
 }
 
 function viewOf(

@@ -158,6 +158,35 @@ describe('importing NanoClaw', () => {
     expect(listed.kind === 'ok' && listed.rows.map(({ series }) => series).sort()).toEqual(['ended', 'p1', 't0']);
   });
 
+  it('takes series to be in the zone of this install where TZ of the installation is none, and says so', async () => {
+    there.group('ag', 'main');
+    there.group('ag-odd', 'odd', { zone: 'Mars/Olympus' });
+    const task = { kind: 'task', recurrence: DAILY };
+    for (const group of ['ag', 'ag-odd']) {
+      const session = there
+        .session(group, `s-${group}`)
+        .message('t', { ...task, process_after: '2031-01-01T06:30:00Z' });
+      session.message('ended', { ...task, status: 'completed' });
+    }
+    there.finish();
+    for (const zone of ['UTC+2', 'CET-1CEST', 'America/New York', ':/etc/localtime']) {
+      writeFileSync(there.path('.env'), `TZ=${zone}\n`);
+      expect((await run({ dryRun: true })).notes).toEqual([
+        note('changed', 'a TZ in its .env that is no time zone here: series are taken to be in UTC', zone),
+        note(
+          'changed',
+          'a zone of a group that is no time zone here: its series are taken to be in UTC',
+          'Mars/Olympus',
+        ),
+      ]);
+    }
+    expect((await run()).counts).toMatchObject({ brought: 2, series: 4 });
+    for (const session of ['main/s-ag', 'odd/s-ag-odd']) {
+      const series = rowsOf(session, 'messages_in').filter((row) => row['recurrence'] !== null);
+      expect(series.map((row) => row['timezone'])).toEqual(['UTC', 'UTC']);
+    }
+  });
+
   it('brings answers, what was delivered of them, and the ids of provider sessions as they are', async () => {
     there.group('ag', 'main');
     const session = there.session('ag', 's').message('m1', { status: 'completed' });
