@@ -116,6 +116,15 @@ export class NanoclawInstallation {
     return this;
   }
 
+  /** Changes the central database that is in its place. */
+  change(sql: string): this {
+    const db = new Database(this.path('data', 'v2.db'));
+    db.pragma('foreign_keys = OFF');
+    db.exec(sql);
+    db.close();
+    return this;
+  }
+
   remove(): void {
     if (this.#central.open) this.#central.close();
     rmSync(this.#making, { recursive: true, force: true });

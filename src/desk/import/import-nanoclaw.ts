@@ -1,14 +1,16 @@
 import { isAbsolute } from 'node:path';
 import type { ForeignGroup, ForeignSession, ImportedSession } from '../../core/import/foreign.js';
 import { nameSessions } from '../../core/import/sessions.js';
+import type { KnownSessions } from '../../core/import/sessions.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { splitAddress } from '../../protocol/address.js';
+import type { SessionAddress } from '../../protocol/address.js';
 import { isZone } from '../../protocol/zones.js';
 import type { Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { ImportInput } from '../api.js';
 import type { Desk } from '../desk.js';
 import { quoted } from '../input-texts.js';
-import { importSession } from './import-session.js';
+import { findBrought, importSession } from './import-session.js';
 import { NoteBook, sumOf } from './import-view.js';
 import type { ImportedSessionView, ImportView } from './import-view.js';
 
@@ -43,11 +45,11 @@ export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<Im
 
 async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input: ImportInput): Promise<ImportView> {
   const found = requireRead(source, await nanoclaw.groups(source));
-  const rows = await readSessions(nanoclaw, source);
+  const { rows, known } = await readSessions(desk, nanoclaw, source);
   const notes = new NoteBook();
   const zone = chooseZone(found.zone, desk.settings().timezone, notes);
   noteUnknownZones(found.groups, zone, notes);
-  const named = nameSessions(found.groups, rows.filter(isNamed), zone, desk.clock.now());
+  const named = nameSessions(found.groups, rows.filter(isNamed), { zone, nowMs: desk.clock.now(), known });
   const chosen = chooseGroup(named, input.group);
   for (const row of rows) if (!isNamed(row)) notes.left('a row of sessions without a readable id', row.group);
   for (const { isRunning, id } of rows) {
@@ -103,11 +105,21 @@ function viewOf(
   return { dryRun, source: source.root, sessions, counts, notes: notes.all };
 }
 
-async function readSessions(nanoclaw: Nanoclaw, source: Source): Promise<readonly ForeignSession[]> {
+/** `known`: those that were brought before. */
+async function readSessions(
+  { registry }: Desk,
+  nanoclaw: Nanoclaw,
+  source: Source,
+): Promise<{ readonly rows: readonly ForeignSession[]; readonly known: KnownSessions }> {
   const rows: ForeignSession[] = [];
+  const known = new Map<ForeignSession, SessionAddress>();
   for (let after: number | null = 0; after !== null;) {
     const page: Awaited<ReturnType<Nanoclaw['sessions']>> = requireRead(source, await nanoclaw.sessions(source, after));
     rows.push(...page.rows);
+    for (const row of page.rows) {
+      const address = findBrought(registry, row);
+      if (address !== undefined) known.set(row, address);
+    }
     after = page.next;
     if (rows.length > SESSIONS_MAX) {
       throw new NightporterError(
@@ -116,7 +128,7 @@ async function readSessions(nanoclaw: Nanoclaw, source: Source): Promise<readonl
       );
     }
   }
-  return rows;
+  return { rows, known };
 }
 
 function isNamed({ id, group }: ForeignSession): boolean {

@@ -1,10 +1,13 @@
-import type { ForeignMessage, ImportedMessage, ImportedSession } from '../../core/import/foreign.js';
+import type { ForeignMessage, ForeignSession, ImportedMessage, ImportedSession } from '../../core/import/foreign.js';
 import { mapAnswer, mapMessage } from '../../core/import/messages.js';
 import { nameOf } from '../../core/import/names.js';
 import { isResumeKey, planSeries } from '../../core/import/series.js';
 import type { SeriesPlan } from '../../core/import/series.js';
+import { findAddress } from '../../protocol/address.js';
+import type { SessionAddress } from '../../protocol/address.js';
 import { finishRemoval } from '../../ports/finish-removal.js';
 import type { Box, BoxFolder, FolderName, ImportRows, Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
+import type { Registry } from '../../ports/registry.js';
 import type { FilesLook } from '../../ports/session-files.js';
 import type { Desk } from '../desk.js';
 import { explainCaseTwin } from '../send-message.js';
@@ -29,7 +32,8 @@ export async function importSession(work: ImportWork, session: ImportedSession):
   const view = { from: `${from.group}/${from.id}`, session: address, status, provider, why: null };
   const nothing = { ...view, counts: NOTHING, notes: [] };
   // Also where it was deleted since: what was brought once is not brought again.
-  if (desk.registry.readFact(factOf(session)) === mark) return { ...nothing, state: 'known' };
+  const isKnown = session.isKnown || desk.registry.readFact(originFact(address)) === mark;
+  if (isKnown) return { ...nothing, state: 'known' };
   const one = new SessionImport(work, session);
   try {
     await requireFree(work, session, mark);
@@ -49,8 +53,20 @@ export async function importSession(work: ImportWork, session: ImportedSession):
   }
 }
 
-function factOf({ address }: ImportedSession): string {
+/** Of an address: from where its session came. */
+function originFact(address: SessionAddress): string {
   return `nanoclaw:${address}`;
+}
+
+/** Of a session there, whatever its group is called by now: as what it was brought. */
+function broughtFact({ group, id }: ForeignSession): string {
+  return `nanoclaw-session:${JSON.stringify([group, id])}`;
+}
+
+/** As what a session was brought; undefined: it was not. */
+export function findBrought(registry: Pick<Registry, 'readFact'>, session: ForeignSession): SessionAddress | undefined {
+  const text = registry.readFact(broughtFact(session));
+  return text === undefined ? undefined : findAddress(text)?.address;
 }
 
 /** The address has no session, no folder, and none on its way out. */
@@ -65,7 +81,7 @@ async function requireFree(
   if (twin !== undefined) throw new SessionLeft(explainCaseTwin(address, twin));
   if (registry.findSession(address) !== undefined)
     throw new SessionLeft(`there is a session ${address} of another origin`);
-  if (registry.readFact(factOf(session)) !== undefined) {
+  if (registry.readFact(originFact(address)) !== undefined) {
     throw new SessionLeft(`${address} was imported from another installation`);
   }
   const leftover = dryRun ? undefined : await finishRemoval(registry, desk.files, address);
@@ -83,7 +99,7 @@ function register(
   mark: string,
   look: FilesLook | undefined,
 ): void {
-  const { address, createdAtMs, provider, project, title, status } = session;
+  const { address, from, createdAtMs, provider, project, title, status } = session;
   const nowMs = clock.now();
   registry.together(() => {
     registry.createSession({ address, createdAtMs, provider, project, title, image: null, command: null });
@@ -99,7 +115,8 @@ function register(
     }
     if (status === 'closed') registry.setStatus(address, 'closed', nowMs, 'imported as closed');
     registry.lowerNextDue(address, nowMs);
-    registry.writeFact(factOf(session), mark);
+    registry.writeFact(originFact(address), mark);
+    registry.writeFact(broughtFact(from), address);
   });
 }
 
@@ -118,7 +135,7 @@ class SessionImport {
     if (session.renamedFrom !== null) {
       this.notes.add({
         kind: 'changed',
-        reason: 'its name does not fit and is another one here',
+        reason: 'its name is another one here',
         of: session.renamedFrom,
       });
     }

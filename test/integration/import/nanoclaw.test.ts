@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -352,6 +353,28 @@ describe('importing NanoClaw', () => {
     await expect(run({ group: 'nope' })).rejects.toMatchObject({ code: 'not_found' });
     fixture.registry.deleteSession('side/s3' as SessionAddress, Date.now());
     expect((await run()).counts).toMatchObject({ brought: 2, known: 1 });
+  });
+
+  it('knows what it brought whatever its group is called by now, or a twin in case that came later', async () => {
+    makeSome(there);
+    expect((await run()).counts).toMatchObject({ brought: 3, series: 1 });
+    there.change("UPDATE agent_groups SET folder = 'renamed' WHERE id = 'ag'");
+    there.change("DELETE FROM agent_groups WHERE id = 'ag-2'");
+    there.change(
+      "INSERT INTO sessions (id, agent_group_id, created_at) SELECT 'S1', 'ag', created_at FROM sessions LIMIT 1",
+    );
+    cpSync(there.path('data', 'v2-sessions', 'ag', 's2'), there.path('data', 'v2-sessions', 'ag', 'S1'), {
+      recursive: true,
+    });
+    const again = await run();
+    expect(again.counts).toMatchObject({ brought: 1, known: 3, left: 0, series: 0 });
+    expect(again.sessions.map(({ from, session, state }) => `${from} ${session} ${state}`)).toEqual([
+      'ag/S1 main/S1-0945ff07b5d5a329 brought',
+      'ag/s1 main/s1 known',
+      'ag/s2 main/s2 known',
+      'ag-2/s3 side/s3 known',
+    ]);
+    expect((await run({ group: 'main' })).counts).toMatchObject({ known: 3, brought: 0 });
   });
 
   it('leaves what is in the way: a session of that name, a twin in case, a folder of no session', async () => {
