@@ -82,6 +82,10 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
   protected override lost(): void {
     // Nobody is told in a test.
   }
+
+  protected override undelivered(): void {
+    // Nor of this.
+  }
 }
 
 function carryOut<T>(what: string, work: () => T): T {

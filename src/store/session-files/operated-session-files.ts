@@ -39,6 +39,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
   /** Staged attachments were gone when their message was delivered. */
   protected abstract lost(session: SessionAddress, count: number): void;
 
+  /** Other messages have the ids of these, which are given up. */
+  protected abstract undelivered(session: SessionAddress, ids: readonly MessageId[]): void;
+
   abstract folders(): Promise<readonly SessionAddress[]>;
 
   abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
@@ -54,8 +57,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     messages: readonly NewMessage[],
   ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
     const outcome = await this.ask(session, 'deliver', [session, messages]);
-    if (outcome.kind === 'ok' && outcome.lostFiles > 0) {
-      this.lost(session, outcome.lostFiles);
+    if (outcome.kind === 'ok') {
+      if (outcome.lostFiles > 0) this.lost(session, outcome.lostFiles);
+      if (outcome.taken.length > 0) this.undelivered(session, outcome.taken);
     }
     return outcome;
   }
