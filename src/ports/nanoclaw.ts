@@ -8,7 +8,7 @@ import type {
   ImportedAnswer,
   ImportedMessage,
 } from '../core/import/foreign.js';
-import type { SessionAddress } from '../protocol/address.js';
+import type { MessageId, SessionAddress } from '../protocol/address.js';
 
 /**
  * A NanoClaw v2 installation, read-only: nothing in its folder is opened for writing, nor by SQLite at all; databases are
@@ -61,6 +61,8 @@ export interface Nanoclaw {
     box: Box,
     file: FileToCopy,
   ): Promise<Read<Record<never, never>>>;
+  /** Of the messages that were written. */
+  messageIds(session: SessionAddress, after: number): Promise<Page<MessageId>>;
   /** Puts it in its place, whole and durable. */
   place(session: SessionAddress): Promise<void>;
   /** Removes what was made of it so far. Idempotent. */

@@ -10,9 +10,10 @@ import type { Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { ImportInput } from '../api.js';
 import type { Desk } from '../desk.js';
 import { quoted } from '../input-texts.js';
-import { findBrought, importSession } from './import-session.js';
+import { importSession } from './import-session.js';
 import { NoteBook, sumOf } from './import-view.js';
 import type { ImportedSessionView, ImportView } from './import-view.js';
+import { findBrought, releaseReserved } from './register-session.js';
 
 const SESSIONS_MAX = 100_000;
 const ZONE_SHOWN_CHARS = 100;
@@ -37,6 +38,7 @@ export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<Im
     throw new NightporterError(code, begun.kind === 'refused' ? unreadable(input.folder, begun.why) : begun.why);
   }
   try {
+    releaseReserved(desk);
     return await importFrom(desk, nanoclaw, begun.source, input);
   } finally {
     await nanoclaw.end(begun.source);

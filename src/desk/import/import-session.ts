@@ -1,18 +1,16 @@
-import type { ForeignMessage, ForeignSession, ImportedMessage, ImportedSession } from '../../core/import/foreign.js';
+import type { ForeignMessage, ImportedMessage, ImportedSession } from '../../core/import/foreign.js';
 import { mapAnswer, mapMessage } from '../../core/import/messages.js';
 import { nameOf } from '../../core/import/names.js';
 import { isResumeKey, planSeries } from '../../core/import/series.js';
 import type { SeriesPlan } from '../../core/import/series.js';
-import { findAddress } from '../../protocol/address.js';
-import type { SessionAddress } from '../../protocol/address.js';
 import { finishRemoval } from '../../ports/finish-removal.js';
 import type { Box, BoxFolder, FolderName, ImportRows, Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
-import type { Registry } from '../../ports/registry.js';
-import type { FilesLook } from '../../ports/session-files.js';
 import type { Desk } from '../desk.js';
 import { explainCaseTwin } from '../send-message.js';
 import { NOTHING, NoteBook } from './import-view.js';
 import type { ImportCounts, ImportedSessionView } from './import-view.js';
+import { originFact, registerSession, releaseReserved, reserveSession, occupyIds } from './register-session.js';
+import { requireRead, SessionLeft } from './session-left.js';
 
 export interface ImportWork {
   readonly desk: Desk;
@@ -21,10 +19,7 @@ export interface ImportWork {
   readonly dryRun: boolean;
 }
 
-/** It cannot be brought; said of the session as a whole. */
-class SessionLeft extends Error {}
-
-/** Brings one session: its files are made beside their place, put there whole, and then its row is committed. */
+/** Brings one session: its files are made beside their place, put there whole, and then it is registered. */
 export async function importSession(work: ImportWork, session: ImportedSession): Promise<ImportedSessionView> {
   const { desk, nanoclaw, dryRun } = work;
   const { address, from, status, provider } = session;
@@ -38,35 +33,27 @@ export async function importSession(work: ImportWork, session: ImportedSession):
   try {
     await requireFree(work, session, mark);
     await one.bring();
-    if (!dryRun) {
-      await nanoclaw.place(address);
-      const look = await desk.files.look(address, { nowMs: desk.clock.now(), lane: 'normal' });
-      register(desk, session, mark, look.kind === 'ok' ? look : undefined);
-      desk.rounds?.hint(address);
-      desk.log.info({ session: address }, 'session imported');
-    }
+    if (!dryRun) await putInPlace(work, session, mark);
     return { ...view, state: 'brought', counts: one.counts, notes: one.notes.all };
   } catch (error) {
     if (!(error instanceof SessionLeft)) throw error;
-    if (!dryRun) await nanoclaw.drop(address);
+    if (!dryRun) {
+      releaseReserved(desk);
+      await nanoclaw.drop(address);
+    }
     return { ...nothing, state: 'left', why: error.message };
   }
 }
 
-/** Of an address: from where its session came. */
-function originFact(address: SessionAddress): string {
-  return `nanoclaw:${address}`;
-}
-
-/** Of a session there, whatever its group is called by now: as what it was brought. */
-function broughtFact({ group, id }: ForeignSession): string {
-  return `nanoclaw-session:${JSON.stringify([group, id])}`;
-}
-
-/** As what a session was brought; undefined: it was not. */
-export function findBrought(registry: Pick<Registry, 'readFact'>, session: ForeignSession): SessionAddress | undefined {
-  const text = registry.readFact(broughtFact(session));
-  return text === undefined ? undefined : findAddress(text)?.address;
+async function putInPlace({ desk, nanoclaw }: ImportWork, session: ImportedSession, mark: string): Promise<void> {
+  const { address } = session;
+  reserveSession(desk, session);
+  await occupyIds(desk, nanoclaw, session);
+  await nanoclaw.place(address);
+  const look = await desk.files.look(address, { nowMs: desk.clock.now(), lane: 'normal' });
+  registerSession(desk, session, mark, look.kind === 'ok' ? look : undefined);
+  desk.rounds?.hint(address);
+  desk.log.info({ session: address }, 'session imported');
 }
 
 /** The address has no session, no folder, and none on its way out. */
@@ -90,34 +77,6 @@ async function requireFree(
   if ((await nanoclaw.prepare(address, mark, dryRun)) === 'taken') {
     throw new SessionLeft(`there is a folder of no session in its place (sessions/${address}): move it away`);
   }
-}
-
-/** All of it in one commit, with what a look says, also of a closed one. Due at once. */
-function register(
-  { registry, clock }: Desk,
-  session: ImportedSession,
-  mark: string,
-  look: FilesLook | undefined,
-): void {
-  const { address, from, createdAtMs, provider, project, title, status } = session;
-  const nowMs = clock.now();
-  registry.together(() => {
-    registry.createSession({ address, createdAtMs, provider, project, title, image: null, command: null });
-    if (look !== undefined) {
-      const { counts, signature, lastActiveMs, liveSeries, due } = look;
-      registry.recordLook(address, {
-        counts,
-        signature,
-        lastActiveMs,
-        liveSeries,
-        nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
-      });
-    }
-    if (status === 'closed') registry.setStatus(address, 'closed', nowMs, 'imported as closed');
-    registry.lowerNextDue(address, nowMs);
-    registry.writeFact(originFact(address), mark);
-    registry.writeFact(broughtFact(from), address);
-  });
 }
 
 /** The rows and files of one session, page by page. */
@@ -281,9 +240,4 @@ class SessionImport {
     const { collisions } = await this.#work.nanoclaw.write(this.#session.address, rows);
     for (const id of collisions) this.notes.left('a row whose id another one has', id);
   }
-}
-
-function requireRead<T>(read: Read<T>): T & { readonly kind: 'ok' } {
-  if (read.kind === 'ok') return read;
-  throw new SessionLeft(read.why);
 }

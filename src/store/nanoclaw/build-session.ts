@@ -1,12 +1,12 @@
 import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { ImportRows } from '../../ports/nanoclaw.js';
-import type { SessionAddress } from '../../protocol/address.js';
+import type { ImportRows, Page } from '../../ports/nanoclaw.js';
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { createSession } from '../session-files/create.js';
 import { codeOf } from '../session-files/finding.js';
 import { makeFolder, syncFolder, syncFolders } from '../session-files/folders.js';
 import { HeldFolder } from '../session-files/held-folder.js';
-import { writeInbound } from '../session-files/inbound.js';
+import { readInbound, writeInbound } from '../session-files/inbound.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { writeOutboundFile } from '../session-files/outbound.js';
 import { removeTree } from '../session-files/remove-tree.js';
@@ -16,6 +16,7 @@ import { insertAnswers, insertDeliveries, insertMessages, insertRouting, insertS
 
 /** Host only: of what a folder was made from, until its registry row says so. */
 const MARK_FILE = 'imported.json';
+const IDS_PER_PAGE = 2_000;
 
 /** Makes empty files beside the session's place. `taken`: a folder is there that no import of the same session has made. */
 export function prepareSession(
@@ -75,6 +76,20 @@ export function writeRows(
     });
   }
   return { collisions };
+}
+
+/** Ids of the messages that were written, from a row on. */
+export function listIds(settings: FilesSettings, session: SessionAddress, after: number): Page<MessageId> {
+  const rows = readInbound(settings, importPaths(settings.dataDir, session), (database) =>
+    database
+      .prepare<[number], { readonly mark: number; readonly id: MessageId }>(
+        `SELECT rowid AS mark, id FROM messages_in WHERE rowid > ? ORDER BY rowid LIMIT ${String(IDS_PER_PAGE)}`,
+      )
+      .all(after),
+  );
+  const found = rows ?? [];
+  const next = found.length === IDS_PER_PAGE ? found.at(-1)?.mark : undefined;
+  return { rows: found.map(({ id }) => id), next: next ?? null };
 }
 
 /** Puts the files in their place in one step, durably. */

@@ -111,6 +111,10 @@ export class PooledNanoclaw implements Nanoclaw {
     return this.#build('nanoclawWrite', params);
   }
 
+  messageIds(...params: Parameters<Nanoclaw['messageIds']>): ReturnType<Nanoclaw['messageIds']> {
+    return this.#build('nanoclawMessageIds', params);
+  }
+
   place(...params: Parameters<Nanoclaw['place']>): ReturnType<Nanoclaw['place']> {
     return this.#build('nanoclawPlace', params);
   }

@@ -152,10 +152,11 @@ function stateOf(dataDir: string): readonly unknown[] {
   const registry = new Database(join(dataDir, 'registry.db'), { readonly: true });
   const sessions = registry
     .prepare<[], { readonly address: string }>(
-      'SELECT address, status, provider, title, project, created_at, pending, completed, failed FROM sessions ORDER BY address',
+      'SELECT address, status, close_reason, provider, title, project, created_at, pending, completed, failed FROM sessions ORDER BY address',
     )
     .all();
-  const facts = registry.prepare("SELECT key, value FROM facts WHERE key LIKE 'nanoclaw:%' ORDER BY key").all();
+  const facts = registry.prepare("SELECT key, value FROM facts WHERE key LIKE 'nanoclaw%' ORDER BY key").all();
+  const accepted = registry.prepare('SELECT * FROM accepted ORDER BY session, id').all();
   registry.close();
   const folders = readdirSync(join(dataDir, 'sessions', 'main')).sort();
   const files = sessions.map(({ address }) => {
@@ -167,7 +168,7 @@ function stateOf(dataDir: string): readonly unknown[] {
       texts,
     ];
   });
-  return [sessions, facts, folders, files, existsSync(join(dataDir, 'importing'))];
+  return [sessions, facts, accepted, folders, files, existsSync(join(dataDir, 'importing'))];
 }
 
 function rowsOf(file: string, table: string): readonly unknown[] {

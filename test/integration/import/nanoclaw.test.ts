@@ -15,6 +15,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { importNanoclaw } from '../../../src/desk/import/import-nanoclaw.js';
 import type { ImportedSessionView, ImportView } from '../../../src/desk/import/import-view.js';
+import { sendMessage } from '../../../src/desk/send-message.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { sessionPaths } from '../../../src/store/session-files/session-paths.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
@@ -393,18 +394,36 @@ describe('importing NanoClaw', () => {
     expect(readdirSync(join(fixture.dataDir, 'sessions'))).toEqual(['side']);
   });
 
-  it('makes anew what was put in its place and not committed', async () => {
+  it('makes anew what was put in its place and not committed; until then nothing is accepted for it', async () => {
     makeSome(there);
     const cut = (): never => {
       throw new Error('killed');
     };
-    const registry = { ...fixture.registry, together: cut };
-    const dead = { ...fixture.desk, registry };
+    const dead = { ...fixture.desk, registry: { ...fixture.registry, lowerNextDue: cut } };
     await expect(importNanoclaw(dead, { folder: there.root, dryRun: false })).rejects.toThrow('killed');
     expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1']);
-    expect([...fixture.registry.eachSession()]).toEqual([]);
+    expect([...fixture.registry.eachSession()]).toMatchObject([
+      { address: 'main/s1', status: 'closed', closeReason: 'being imported', counts: { pending: 0 } },
+    ]);
+    await expect(sendMessage(fixture.desk, { session: 'main/s1', text: 'x' })).rejects.toThrow('is closed');
     expect((await run()).counts).toMatchObject({ brought: 3, left: 0, pending: 4 });
     expect(rowsOf('main/s1', 'messages_in')).toHaveLength(4);
+    expect(fixture.registry.findSession('main/s1' as SessionAddress)).toMatchObject({ status: 'active' });
+  });
+
+  it('knows the ids of all that it brought: nothing is accepted under one of them', async () => {
+    there.group('ag', 'main');
+    const session = there.session('ag', 's').history(2_100);
+    session.message('daily', { kind: 'task', recurrence: DAILY, process_after: '2031-01-01T06:30:00Z' });
+    there.finish();
+    await run();
+    const send = (id: string) =>
+      sendMessage(fixture.desk, { session: 'main/s', text: 'new text', id, cron: '0 8 * * *' });
+    for (const id of ['daily', 'old-0', 'old-2099']) {
+      await expect(send(id)).rejects.toThrow(`message ${id} of main/s is known with other content`);
+    }
+    await send('weekly');
+    expect(fixture.registry.spooled('main/s' as SessionAddress, 10)).toMatchObject([{ id: 'weekly' }]);
   });
 
   it('reads long histories page by page, and session files of the first versions, which lack columns', async () => {
