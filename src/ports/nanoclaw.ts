@@ -13,7 +13,8 @@ import type { MessageId, SessionAddress } from '../protocol/address.js';
 /**
  * A NanoClaw v2 installation, read-only: nothing in its folder is opened for writing, nor by SQLite at all; databases are
  * copied aside, and the copies opened in child processes. And the files of sessions that are being brought over: made beside the others, and put
- * in their place when they are whole.
+ * in their place when they are whole. What cannot be read, made or put in place is `refused`, also where a file worker was lost over it: that
+ * concerns one session. A rejected promise concerns all of them (disk full, file workers that do not start).
  */
 export interface Nanoclaw {
   /** Copies the central database aside. One import at a time: `busy` is another one. Ended by `end`, whatever happens. */
@@ -52,8 +53,8 @@ export interface Nanoclaw {
    * Readies a place for the files of a session that is new; what an earlier import left of it is removed. `taken`: a folder is there
    * that was not made with the same mark. `dryRun`: only answers.
    */
-  prepare(session: SessionAddress, mark: string, dryRun: boolean): Promise<'ready' | 'taken'>;
-  write(session: SessionAddress, rows: ImportRows): Promise<{ readonly collisions: readonly string[] }>;
+  prepare(session: SessionAddress, mark: string, dryRun: boolean): Promise<Read<Prepared>>;
+  write(session: SessionAddress, rows: ImportRows): Promise<Read<{ readonly collisions: readonly string[] }>>;
   copyFile(
     source: Source,
     from: FolderName,
@@ -62,11 +63,15 @@ export interface Nanoclaw {
     file: FileToCopy,
   ): Promise<Read<Record<never, never>>>;
   /** Of the messages that were written. */
-  messageIds(session: SessionAddress, after: number): Promise<Page<MessageId>>;
+  messageIds(session: SessionAddress, after: number): Promise<Read<Page<MessageId>>>;
   /** Puts it in its place, whole and durable. */
-  place(session: SessionAddress): Promise<void>;
+  place(session: SessionAddress): Promise<Read<Record<never, never>>>;
   /** Removes what was made of it so far. Idempotent. */
-  drop(session: SessionAddress): Promise<void>;
+  drop(session: SessionAddress): Promise<Read<Record<never, never>>>;
+}
+
+export interface Prepared {
+  readonly state: 'ready' | 'taken';
 }
 
 /** Names an import under way. */
@@ -77,7 +82,7 @@ export interface Source {
 }
 
 export type Read<T> = (T & { readonly kind: 'ok' }) | Refused;
-/** For people: what cannot be read, and why. */
+/** For people: what cannot be done, and why. */
 export interface Refused {
   readonly kind: 'refused';
   readonly why: string;

@@ -8,11 +8,12 @@ import type { SessionAddress } from '../../protocol/address.js';
 import { isZone } from '../../protocol/zones.js';
 import type { Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { ImportInput } from '../api.js';
+import { describeError } from '../describe-error.js';
 import type { Desk } from '../desk.js';
 import { quoted } from '../input-texts.js';
 import { importSession } from './import-session.js';
 import { NoteBook, sumOf } from './import-view.js';
-import type { ImportedSessionView, ImportView } from './import-view.js';
+import type { ImportAborted, ImportedSessionView, ImportView } from './import-view.js';
 import { findBrought, releaseReserved } from './register-session.js';
 
 const SESSIONS_MAX = 100_000;
@@ -20,8 +21,9 @@ const ZONE_SHOWN_CHARS = 100;
 
 /**
  * Brings over sessions, messages, series and history of a NanoClaw v2 installation, one session after the other, each whole or not at all.
- * What cannot be brought is listed; what was brought before is left as it is, so that it may be run again at any time.
- * @throws NightporterError `usage`, `not_found` (no installation), `refused` (unreadable, another import), `failed`
+ * What cannot be brought is listed; what was brought before is left as it is, so that it may be run again at any time. Only a full disk and what
+ * concerns the registry end it early: `aborted`.
+ * @throws NightporterError `usage`, `not_found` (no installation), `refused` (unreadable, another import), `failed` (before the first session)
  */
 export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<ImportView> {
   const { nanoclaw } = desk;
@@ -41,7 +43,17 @@ export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<Im
     releaseReserved(desk);
     return await importFrom(desk, nanoclaw, begun.source, input);
   } finally {
-    await nanoclaw.end(begun.source);
+    await cleanUp(desk, nanoclaw, begun.source);
+  }
+}
+
+/** What fails here is done by the next import or start: it keeps nobody from what is to be told. */
+async function cleanUp(desk: Desk, nanoclaw: Nanoclaw, source: Source): Promise<void> {
+  try {
+    await nanoclaw.end(source);
+    releaseReserved(desk);
+  } catch (err) {
+    desk.log.error({ err }, 'import could not be cleaned up after');
   }
 }
 
@@ -60,10 +72,17 @@ async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input:
   }
   if (input.group === undefined) await noteStrayFolders(nanoclaw, source, rows, notes);
   const sessions: ImportedSessionView[] = [];
+  let aborted: ImportAborted | null = null;
   for (const session of chosen) {
-    sessions.push(await importSession({ desk, nanoclaw, source, dryRun: input.dryRun }, session));
+    try {
+      sessions.push(await importSession({ desk, nanoclaw, source, dryRun: input.dryRun }, session));
+    } catch (err) {
+      desk.log.error({ err, session: session.address }, 'import ended early');
+      aborted = { session: session.address, ...describeError(err) };
+      break;
+    }
   }
-  return viewOf(source, input.dryRun, sessions, notes);
+  return { dryRun: input.dryRun, source: source.root, sessions, counts: countsOf(sessions), aborted, notes: notes.all };
 }
 
 /** Of series whose group has none of its own: that of the installation where it is one, else ours. */
@@ -90,21 +109,15 @@ function cutZone(text: string): string {
   return text.slice(0, ZONE_SHOWN_CHARS);
 }
 
-function viewOf(
-  source: Source,
-  dryRun: boolean,
-  sessions: readonly ImportedSessionView[],
-  notes: NoteBook,
-): ImportView {
+function countsOf(sessions: readonly ImportedSessionView[]): ImportView['counts'] {
   const count = (wanted: ImportedSessionView['state']): number =>
     sessions.filter(({ state }) => state === wanted).length;
-  const counts = {
+  return {
     brought: count('brought'),
     known: count('known'),
     left: count('left'),
     ...sumOf(sessions.map((session) => session.counts)),
   };
-  return { dryRun, source: source.root, sessions, counts, notes: notes.all };
 }
 
 /** `known`: those that were brought before. */

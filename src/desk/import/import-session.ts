@@ -3,8 +3,12 @@ import { mapAnswer, mapMessage } from '../../core/import/messages.js';
 import { nameOf } from '../../core/import/names.js';
 import { isResumeKey, planSeries } from '../../core/import/series.js';
 import type { SeriesPlan } from '../../core/import/series.js';
+import type { SessionAddress } from '../../protocol/address.js';
+import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { finishRemoval } from '../../ports/finish-removal.js';
 import type { Box, BoxFolder, FolderName, ImportRows, Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
+import type { FilesLook } from '../../ports/session-files.js';
+import { describeError } from '../describe-error.js';
 import type { Desk } from '../desk.js';
 import { explainCaseTwin } from '../send-message.js';
 import { NOTHING, NoteBook } from './import-view.js';
@@ -21,7 +25,7 @@ export interface ImportWork {
 
 /** Brings one session: its files are made beside their place, put there whole, and then it is registered. */
 export async function importSession(work: ImportWork, session: ImportedSession): Promise<ImportedSessionView> {
-  const { desk, nanoclaw, dryRun } = work;
+  const { desk, dryRun } = work;
   const { address, from, status, provider } = session;
   const mark = JSON.stringify({ nanoclaw: [from.group, from.id] });
   const view = { from: `${from.group}/${from.id}`, session: address, status, provider, why: null };
@@ -32,16 +36,32 @@ export async function importSession(work: ImportWork, session: ImportedSession):
   const one = new SessionImport(work, session);
   try {
     await requireFree(work, session, mark);
-    await one.bring();
+    await bringOne(work, one, session);
     if (!dryRun) await putInPlace(work, session, mark);
     return { ...view, state: 'brought', counts: one.counts, notes: one.notes.all };
   } catch (error) {
     if (!(error instanceof SessionLeft)) throw error;
-    if (!dryRun) {
-      releaseReserved(desk);
-      await nanoclaw.drop(address);
-    }
+    if (!dryRun) await giveUp(work, session);
     return { ...nothing, state: 'left', why: error.message };
+  }
+}
+
+/** What nobody has thought of in one session's rows does not keep the others from being brought. */
+async function bringOne({ desk }: ImportWork, one: SessionImport, { address }: ImportedSession): Promise<void> {
+  try {
+    await one.bring();
+  } catch (err) {
+    if (err instanceof SessionLeft || err instanceof NightporterError) throw err;
+    desk.log.error({ err, session: address }, 'session cannot be imported');
+    throw new SessionLeft(`its rows cannot be taken over: ${describeError(err).message}`);
+  }
+}
+
+async function giveUp({ desk, nanoclaw }: ImportWork, { address }: ImportedSession): Promise<void> {
+  releaseReserved(desk);
+  const dropped = await nanoclaw.drop(address);
+  if (dropped.kind === 'refused') {
+    desk.log.warn({ session: address, reason: dropped.why }, 'what an import made could not be removed');
   }
 }
 
@@ -49,11 +69,21 @@ async function putInPlace({ desk, nanoclaw }: ImportWork, session: ImportedSessi
   const { address } = session;
   reserveSession(desk, session);
   await occupyIds(desk, nanoclaw, session);
-  await nanoclaw.place(address);
-  const look = await desk.files.look(address, { nowMs: desk.clock.now(), lane: 'normal' });
-  registerSession(desk, session, mark, look.kind === 'ok' ? look : undefined);
+  requireRead(await nanoclaw.place(address));
+  registerSession(desk, session, mark, await findLook(desk, address));
   desk.rounds?.hint(address);
   desk.log.info({ session: address }, 'session imported');
+}
+
+/** undefined: it is looked at when it is due, which is at once. */
+async function findLook({ files, clock, log }: Desk, address: SessionAddress): Promise<FilesLook | undefined> {
+  try {
+    const look = await files.look(address, { nowMs: clock.now(), lane: 'normal' });
+    return look.kind === 'ok' ? look : undefined;
+  } catch (err) {
+    log.warn({ err, session: address }, 'imported session could not be looked at');
+    return undefined;
+  }
 }
 
 /** The address has no session, no folder, and none on its way out. */
@@ -71,11 +101,20 @@ async function requireFree(
   if (registry.readFact(originFact(address)) !== undefined) {
     throw new SessionLeft(`${address} was imported from another installation`);
   }
-  const leftover = dryRun ? undefined : await finishRemoval(registry, desk.files, address);
+  const leftover = dryRun ? undefined : await removeOld(desk, address);
   if (leftover !== undefined)
     throw new SessionLeft(`the folder of the deleted session ${address} is not gone yet (${leftover})`);
-  if ((await nanoclaw.prepare(address, mark, dryRun)) === 'taken') {
+  if (requireRead(await nanoclaw.prepare(address, mark, dryRun)).state === 'taken') {
     throw new SessionLeft(`there is a folder of no session in its place (sessions/${address}): move it away`);
+  }
+}
+
+async function removeOld({ registry, files }: Desk, address: SessionAddress): Promise<string | undefined> {
+  try {
+    return await finishRemoval(registry, files, address);
+  } catch (error) {
+    if (error instanceof DiskFull) throw error;
+    return describeError(error).message;
   }
 }
 
@@ -237,7 +276,7 @@ class SessionImport {
   async #write(rows: ImportRows): Promise<void> {
     const isEmpty = Object.values(rows).every((list: unknown) => Array.isArray(list) && list.length === 0);
     if (this.#work.dryRun || isEmpty) return;
-    const { collisions } = await this.#work.nanoclaw.write(this.#session.address, rows);
+    const { collisions } = requireRead(await this.#work.nanoclaw.write(this.#session.address, rows));
     for (const id of collisions) this.notes.left('a row whose id another one has', id);
   }
 }

@@ -5,7 +5,7 @@ import type { Nanoclaw } from '../../ports/nanoclaw.js';
 import type { Registry } from '../../ports/registry.js';
 import type { FilesLook } from '../../ports/session-files.js';
 import type { Desk } from '../desk.js';
-import { SessionLeft } from './session-left.js';
+import { requireRead, SessionLeft } from './session-left.js';
 
 /** Why a session is closed whose files are about to be put in their place. */
 const BEING_IMPORTED = 'being imported';
@@ -49,11 +49,12 @@ export function reserveSession({ registry, clock }: Desk, session: ImportedSessi
 export async function occupyIds({ registry }: Desk, nanoclaw: Nanoclaw, { address }: ImportedSession): Promise<void> {
   for (let after: number | null = Number.MIN_SAFE_INTEGER; after !== null;) {
     const page: Awaited<ReturnType<Nanoclaw['messageIds']>> = await nanoclaw.messageIds(address, after);
+    const { rows, next } = requireRead(page);
     registry.together(() => {
       requireReserved(registry, address);
-      registry.occupyMessageIds(address, page.rows);
+      registry.occupyMessageIds(address, rows);
     });
-    after = page.next;
+    after = next;
   }
 }
 

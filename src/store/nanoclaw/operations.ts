@@ -94,24 +94,26 @@ export function nanoclawOperations(settings: FilesSettings) {
         ),
       ),
     nanoclawPrepare: (session: SessionAddress, mark: string, dryRun: boolean) =>
-      made(() => prepareSession(settings, session, mark, dryRun)),
+      made(() => ({ state: prepareSession(settings, session, mark, dryRun) })),
     nanoclawWrite: (session: SessionAddress, rows: ImportRows) => made(() => writeRows(settings, session, rows)),
     nanoclawMessageIds: (session: SessionAddress, after: number) => made(() => listIds(settings, session, after)),
-    nanoclawPlace: (session: SessionAddress) => {
+    nanoclawPlace: (session: SessionAddress) =>
       made(() => {
         placeSession(settings, session);
-      });
-    },
-    nanoclawDrop: (session: SessionAddress) => {
-      dropSession(settings, session);
-    },
+        return {};
+      }),
+    nanoclawDrop: (session: SessionAddress) =>
+      made(() => {
+        dropSession(settings, session);
+        return {};
+      }),
   };
 }
 
 /** What is odd about our own folders is a fault of the machine's here, and says what and where. */
-function made<T>(work: () => T): T {
+function made<T extends object>(work: () => T): T & { readonly kind: 'ok' } {
   try {
-    return work();
+    return { ...work(), kind: 'ok' };
   } catch (error) {
     if (!(error instanceof Finding) || !('detail' in error.outcome)) throw error;
     throw new Error(`${error.outcome.file}: ${error.outcome.detail}`, { cause: error });

@@ -8,6 +8,7 @@ import { runCli, startCli } from '../../support/cli.js';
 import { describeOnProcesses } from '../../support/daemon.js';
 import { nanoclawGroup } from '../../support/foreign-group.js';
 import { eventually } from '../../support/eventually.js';
+import { canMount, smallDisk } from '../../support/small-disk.js';
 import { NanoclawInstallation } from '../../support/nanoclaw-installation.js';
 
 const TEST_MS = 120_000;
@@ -91,6 +92,21 @@ describe('import nanoclaw on the command line', () => {
       0,
       'main/s: 1 pending\n1 sessions brought, 0 brought before, 0 left; 1 pending messages, 0 paused, 0 completed, 0 failed, 0 series, 0 answers, 0 files\n',
     ]);
+  });
+
+  it.runIf(canMount())('tells what it brought also where the disk is full then, and leaves no copies', async () => {
+    rmSync(dataDir, { recursive: true });
+    dataDir = join(smallDisk(6), 'data');
+    there.group('ag', 'main');
+    there.session('ag', 's1').message('m');
+    const large = JSON.stringify({ text: 'x'.repeat(8 * 1024 * 1024) });
+    there.session('ag', 's2').message('m', { content: large });
+    there.session('ag', 's3').message('m');
+    there.finish();
+    const { code, stdout, stderr } = await runCli(args(there.root));
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^main\/s1: 1 pending\n1 sessions brought, 0 .*\n$/)]);
+    expect(stderr).toContain('the import ended at main/s2: no space left');
+    expect(readdirSync(dataDir)).not.toContain('importing');
   });
 
   it(

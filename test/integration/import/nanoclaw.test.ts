@@ -15,11 +15,14 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { importNanoclaw } from '../../../src/desk/import/import-nanoclaw.js';
 import type { ImportedSessionView, ImportView } from '../../../src/desk/import/import-view.js';
+import type { Desk } from '../../../src/desk/desk.js';
 import { sendMessage } from '../../../src/desk/send-message.js';
+import type { Nanoclaw } from '../../../src/ports/nanoclaw.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { sessionPaths } from '../../../src/store/session-files/session-paths.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
+import { workersOf } from '../../support/session-files-fixture.js';
 import { NanoclawInstallation } from '../../support/nanoclaw-installation.js';
 
 const DAILY = '30 7 * * *';
@@ -399,8 +402,9 @@ describe('importing NanoClaw', () => {
     const cut = (): never => {
       throw new Error('killed');
     };
-    const dead = { ...fixture.desk, registry: { ...fixture.registry, lowerNextDue: cut } };
-    await expect(importNanoclaw(dead, { folder: there.root, dryRun: false })).rejects.toThrow('killed');
+    const dead = { ...fixture.desk, registry: { ...fixture.registry, lowerNextDue: cut, deleteSession: cut } };
+    const view = await importNanoclaw(dead, { folder: there.root, dryRun: false });
+    expect(view).toMatchObject({ aborted: { session: 'main/s1', code: 'failed', message: 'killed' }, sessions: [] });
     expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1']);
     expect([...fixture.registry.eachSession()]).toMatchObject([
       { address: 'main/s1', status: 'closed', closeReason: 'being imported', counts: { pending: 0 } },
@@ -409,6 +413,61 @@ describe('importing NanoClaw', () => {
     expect((await run()).counts).toMatchObject({ brought: 3, left: 0, pending: 4 });
     expect(rowsOf('main/s1', 'messages_in')).toHaveLength(4);
     expect(fixture.registry.findSession('main/s1' as SessionAddress)).toMatchObject({ status: 'active' });
+  });
+
+  it('F1: leaves a session over which a file worker is lost, or whose rows are not to be understood, and brings the others', async () => {
+    makeSome(there);
+    const desk = withNanoclaw(fixture.desk, (real) => ({
+      write: (session, rows) => {
+        const written = real.write(session, rows);
+        if (session === 'main/s1') for (const pid of workersOf(fixture.dataDir)) process.kill(pid, 'SIGKILL');
+        return written;
+      },
+      state: async (source) => {
+        const read = await real.state(source);
+        if (read.kind === 'ok' && read.rows.length > 0) throw new RangeError('nobody thought of that');
+        return read;
+      },
+    }));
+    const view = await importNanoclaw(desk, { folder: there.root, dryRun: false });
+    expect(view.sessions.map(({ session, why }) => [session, why])).toEqual([
+      ['main/s1', expect.stringMatching(/^it ended a file worker \(file worker (is gone|ended by SIGKILL)\)$/)],
+      ['main/s2', null],
+      ['side/s3', 'its rows cannot be taken over: nobody thought of that'],
+    ]);
+    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s2']);
+    expect((await run()).counts).toMatchObject({ brought: 2, known: 1, left: 0 });
+  });
+
+  it('F1: leaves a session that is made by others, or whose place is taken, while its files are made', async () => {
+    makeSome(there);
+    const placed = join(fixture.dataDir, 'sessions', 'side', 's3', 'note');
+    const desk = withNanoclaw(fixture.desk, (real) => ({
+      prepare: async (session, mark, dryRun) => {
+        const prepared = await real.prepare(session, mark, dryRun);
+        if (session === 'main/s1') await sendMessage(fixture.desk, { session, id: 'sent', text: 'x' });
+        if (session === 'main/s1') await fixture.look(session);
+        return prepared;
+      },
+      place: (session) => {
+        if (session === 'side/s3') mkdirSync(placed, { recursive: true });
+        return real.place(session);
+      },
+    }));
+    const view = await importNanoclaw(desk, { folder: there.root, dryRun: false });
+    expect(view.sessions.map(({ session, why }) => [session, why])).toEqual([
+      ['main/s1', 'a session main/s1 was made meanwhile'],
+      ['main/s2', null],
+      ['side/s3', expect.stringContaining('ENOTEMPTY') as string],
+    ]);
+    expect([...fixture.registry.eachSession()].map(({ address, status }) => [address, status])).toEqual([
+      ['main/s1', 'active'],
+      ['main/s2', 'closed'],
+    ]);
+    expect(rowsOf('main/s1', 'messages_in')).toMatchObject([{ id: 'sent' }]);
+    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1', 's2']);
+    rmSync(join(fixture.dataDir, 'sessions', 'side', 's3'), { recursive: true });
+    expect((await run()).counts).toMatchObject({ brought: 1, known: 1, left: 1 });
   });
 
   it('knows the ids of all that it brought: nothing is accepted under one of them', async () => {
@@ -471,6 +530,20 @@ function makeSome(there: NanoclawInstallation): void {
   there.session('ag', 's2', { status: 'closed' });
   there.session('ag-2', 's3').message('m').state('sdk_session_id', 'id');
   there.finish();
+}
+
+/** With some of what it asks of installations and files replaced. */
+function withNanoclaw(desk: Desk, change: (real: Nanoclaw) => Partial<Nanoclaw>): Desk {
+  const real = desk.nanoclaw;
+  if (real === null) throw new Error('no nanoclaw');
+  const changed = change(real);
+  const nanoclaw = new Proxy(real, {
+    get: (target, name) => {
+      const found: unknown = Reflect.get(changed, name) ?? Reflect.get(target, name);
+      return typeof found === 'function' ? (found.bind(target) as unknown) : found;
+    },
+  });
+  return { ...desk, nanoclaw };
 }
 
 function replaceByLink(path: string, target: string): void {
