@@ -21,8 +21,10 @@ export interface Nanoclaw {
   begin(
     folder: string,
   ): Promise<Read<{ readonly source: Source }> | { readonly kind: 'not_found' | 'busy'; readonly why: string }>;
-  /** Removes the copies. Idempotent. */
+  /** Removes the copies, and what was made of sessions and not put in its place. Idempotent. */
   end(source: Source): Promise<void>;
+  /** The same of imports that were killed, before any that begins later reads or makes something. `busy`: one is under way. */
+  clean(): Promise<'cleaned' | 'busy'>;
 
   groups(source: Source): Promise<Read<{ readonly groups: readonly ForeignGroup[]; readonly zone: string | null }>>;
   sessions(source: Source, after: number): Promise<Read<Page<ForeignSession>>>;

@@ -1,4 +1,13 @@
-import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ImportRows, Page } from '../../ports/nanoclaw.js';
 import type { MessageId, SessionAddress } from '../../protocol/address.js';
@@ -11,7 +20,12 @@ import type { FilesSettings } from '../session-files/open-database.js';
 import { writeOutboundFile } from '../session-files/outbound.js';
 import { removeTree } from '../session-files/remove-tree.js';
 import { removeSession } from '../session-files/remove.js';
-import { importPaths, sessionPaths } from '../session-files/session-paths.js';
+import {
+  IMPORTING_SESSIONS_FOLDER,
+  importPaths,
+  sessionPaths,
+  SESSIONS_FOLDER,
+} from '../session-files/session-paths.js';
 import { insertAnswers, insertDeliveries, insertMessages, insertRouting, insertState } from './insert-rows.js';
 
 /** Host only: of what a folder was made from, until its registry row says so. */
@@ -107,14 +121,29 @@ export function placeSession(settings: FilesSettings, session: SessionAddress): 
 export function dropSession(settings: FilesSettings, session: SessionAddress): void {
   const paths = importPaths(settings.dataDir, session);
   if (!existsSync(paths.group)) return;
-  const folder = HeldFolder.open(realpathSync(paths.group));
+  removeWithin(paths.group, basename(paths.session));
+  removeEmpty(paths.group);
+}
+
+/** The same of all sessions. */
+export function dropAll(dataDir: string): void {
+  const sessions = join(dataDir, SESSIONS_FOLDER);
+  for (const name of existsSync(sessions) ? readdirSync(sessions) : []) {
+    const group = join(sessions, name);
+    if (!existsSync(join(group, IMPORTING_SESSIONS_FOLDER))) continue;
+    removeWithin(group, IMPORTING_SESSIONS_FOLDER);
+  }
+}
+
+/** The folder may be a link of the operator's. */
+function removeWithin(path: string, name: string): void {
+  const folder = HeldFolder.open(realpathSync(path));
   if (folder === undefined) return;
   try {
-    removeTree(folder, basename(paths.session));
+    removeTree(folder, name);
   } finally {
     folder.close();
   }
-  removeEmpty(paths.group);
 }
 
 function removeEmpty(folder: string): void {

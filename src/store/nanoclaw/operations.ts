@@ -7,7 +7,7 @@ import { namesIn } from '../session-files/held-folder.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { importPaths } from '../session-files/session-paths.js';
 import { copyFile, listBoxes } from './boxes.js';
-import { dropSession, listIds, placeSession, prepareSession, writeRows } from './build-session.js';
+import { dropAll, dropSession, listIds, placeSession, prepareSession, writeRows } from './build-session.js';
 import { readGroups, readSessions, readZone } from './central.js';
 import { copyDatabase, type CopyStep } from './copy-aside.js';
 import {
@@ -44,8 +44,9 @@ export function nanoclawOperations(settings: FilesSettings) {
   });
   return {
     nanoclawFind: (folder: string) => findInstallation(folder) ?? null,
-    nanoclawClean: (id: string | null) => {
-      rmSync(join(dataDir, IMPORTING_FOLDER, id ?? ''), { recursive: true, force: true });
+    nanoclawClean: () => {
+      rmSync(join(dataDir, IMPORTING_FOLDER), { recursive: true, force: true });
+      dropAll(dataDir);
     },
     nanoclawCopyCentral: (source: Source, step: CopyStep | null) =>
       readOf(() => {

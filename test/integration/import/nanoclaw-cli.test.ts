@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import Database from 'better-sqlite3';
@@ -29,7 +29,12 @@ describeOnProcesses('a NanoClaw installation that moves over', ({ open }) => {
         there.session('ag-f', 's3').message('theirs').ack('theirs', 'processing');
         const before = there.finish().fingerprint();
         const daemon = open({ groups: { foreign: await nanoclawGroup(undefined) } });
+        const leftovers = ['importing/some', 'sessions/main/.importing/s9/in'].map((name) =>
+          join(daemon.dataDir, name),
+        );
+        for (const folder of leftovers) mkdirSync(folder, { recursive: true });
         await daemon.start();
+        await eventually('what a killed import left is gone', () => !leftovers.some((folder) => existsSync(folder)));
 
         const dry = await daemon.json<ImportView>(['import', 'nanoclaw', there.root, '--dry-run']);
         const view = await daemon.json<ImportView>(['import', 'nanoclaw', there.root]);
@@ -107,6 +112,7 @@ describe('import nanoclaw on the command line', () => {
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^main\/s1: 1 pending\n1 sessions brought, 0 .*\n$/)]);
     expect(stderr).toContain('the import ended at main/s2: no space left');
     expect(readdirSync(dataDir)).not.toContain('importing');
+    expect(readdirSync(join(dataDir, 'sessions', 'main'))).toEqual(['s1']);
   });
 
   it(

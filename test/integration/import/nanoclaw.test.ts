@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cleanImports } from '../../../src/desk/import/clean-imports.js';
 import { importNanoclaw } from '../../../src/desk/import/import-nanoclaw.js';
 import type { ImportedSessionView, ImportView } from '../../../src/desk/import/import-view.js';
 import type { Desk } from '../../../src/desk/desk.js';
@@ -468,6 +469,31 @@ describe('importing NanoClaw', () => {
     expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1', 's2']);
     rmSync(join(fixture.dataDir, 'sessions', 'side', 's3'), { recursive: true });
     expect((await run()).counts).toMatchObject({ brought: 1, known: 1, left: 1 });
+  });
+
+  it('takes away what a killed import left, and nothing of one that is under way', async () => {
+    makeSome(there);
+    const { desk, registry, dataDir } = fixture;
+    const cut = (): never => {
+      throw new Error('killed');
+    };
+    const dead = { ...desk, registry: { ...registry, lowerNextDue: cut, deleteSession: cut } };
+    await importNanoclaw(dead, { folder: there.root, dryRun: false });
+    mkdirSync(join(dataDir, 'importing', 'some'), { recursive: true });
+    await desk.nanoclaw?.prepare('main/s2' as SessionAddress, 'some', false);
+    expect(readdirSync(join(dataDir, 'sessions', 'main'))).toEqual(['.importing', 's1']);
+    await cleanImports(desk);
+    expect(readdirSync(dataDir)).not.toContain('importing');
+    expect(readdirSync(join(dataDir, 'sessions', 'main'))).toEqual(['s1']);
+    expect([...registry.eachSession()]).toEqual([]);
+    const disturbed = withNanoclaw(desk, (real) => ({
+      place: async (session) => {
+        await cleanImports(desk);
+        return real.place(session);
+      },
+    }));
+    const view = await importNanoclaw(disturbed, { folder: there.root, dryRun: false });
+    expect(view.counts).toMatchObject({ brought: 3, left: 0 });
   });
 
   it('knows the ids of all that it brought: nothing is accepted under one of them', async () => {
