@@ -66,7 +66,7 @@ export interface Nanoclaw {
   ): Promise<Read<Record<never, never>>>;
   /** Of the messages that were written. */
   messageIds(session: SessionAddress, after: number): Promise<Read<Page<MessageId>>>;
-  /** Puts it in its place, whole and durable. */
+  /** Puts it in its place, whole and durable, when messages without a number have theirs, behind all others. */
   place(session: SessionAddress): Promise<Read<Record<never, never>>>;
   /** Removes what was made of it so far. Idempotent. */
   drop(session: SessionAddress): Promise<Read<Record<never, never>>>;

@@ -187,15 +187,15 @@ export class NanoclawSession {
     return this;
   }
 
-  /** Very many completed ones at once. */
-  history(count: number): this {
+  /** Very many completed ones at once; not numbered: as the first versions have them. */
+  history(count: number, { numbered = true }: { readonly numbered?: boolean } = {}): this {
     this.#open('inbound', (db) => {
       const content = JSON.stringify({ text: 'old' });
       const one = db.prepare(
         "INSERT INTO messages_in (id, seq, kind, timestamp, status, content) VALUES (?, ?, 'chat', ?, 'completed', ?)",
       );
       db.transaction(() => {
-        for (let at = 0; at < count; at += 1) one.run(`old-${at}`, (this.#seq += 2), AT, content);
+        for (let at = 0; at < count; at += 1) one.run(`old-${at}`, numbered ? (this.#seq += 2) : null, AT, content);
       })();
     });
     return this;

@@ -161,7 +161,6 @@ class SessionImport {
   async #bringMessages(): Promise<void> {
     const { nanoclaw, source, desk } = this.#work;
     const series = planSeries(requireRead(await nanoclaw.series(source)).rows);
-    const late: ImportedMessage[] = [];
     for (let after: number | null = Number.MIN_SAFE_INTEGER; after !== null;) {
       const page: Awaited<ReturnType<Nanoclaw['messages']>> = await nanoclaw.messages(
         source,
@@ -169,12 +168,9 @@ class SessionImport {
         desk.settings().messageMaxBytes,
       );
       const { rows, next } = requireRead(page);
-      const mapped = await this.#mapPage(rows, series);
-      late.push(...mapped.filter(({ seq }) => seq === null));
-      await this.#write({ messages: mapped.filter(({ seq }) => seq !== null) });
+      await this.#write({ messages: await this.#mapPage(rows, series) });
       after = next;
     }
-    await this.#write({ messages: late });
   }
 
   async #mapPage(rows: readonly ForeignMessage[], series: SeriesPlan): Promise<readonly ImportedMessage[]> {

@@ -26,11 +26,20 @@ import {
   sessionPaths,
   SESSIONS_FOLDER,
 } from '../session-files/session-paths.js';
-import { insertAnswers, insertDeliveries, insertMessages, insertRouting, insertState } from './insert-rows.js';
+import {
+  insertAnswers,
+  insertDeliveries,
+  insertMessages,
+  insertRouting,
+  insertState,
+  numberMessages,
+} from './insert-rows.js';
 
 /** Host only: of what a folder was made from, until its registry row says so. */
 const MARK_FILE = 'imported.json';
 const IDS_PER_PAGE = 2_000;
+/** In one call of a child. */
+const ROWS_NUMBERED = 5_000;
 
 /** Makes empty files beside the session's place. `taken`: a folder is there that no import of the same session has made. */
 export function prepareSession(
@@ -90,6 +99,13 @@ export function writeRows(
     });
   }
   return { collisions };
+}
+
+/** Gives messages that were written without a number one behind all others, a part of them in each call. */
+export function numberRows(settings: FilesSettings, session: SessionAddress): { readonly more: boolean } {
+  return writeInbound(settings, importPaths(settings.dataDir, session), (database) =>
+    database.transaction(() => numberMessages(database, ROWS_NUMBERED)).immediate(),
+  );
 }
 
 /** Ids of the messages that were written, from a row on. */

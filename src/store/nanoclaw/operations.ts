@@ -7,7 +7,7 @@ import { namesIn } from '../session-files/held-folder.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { importPaths } from '../session-files/session-paths.js';
 import { copyFile, listBoxes } from './boxes.js';
-import { dropAll, dropSession, listIds, placeSession, prepareSession, writeRows } from './build-session.js';
+import { dropAll, dropSession, listIds, numberRows, placeSession, prepareSession, writeRows } from './build-session.js';
 import { readGroups, readSessions, readZone } from './central.js';
 import { copyDatabase, type CopyStep } from './copy-aside.js';
 import {
@@ -98,6 +98,7 @@ export function nanoclawOperations(settings: FilesSettings) {
       made(() => ({ state: prepareSession(settings, session, mark, dryRun) })),
     nanoclawWrite: (session: SessionAddress, rows: ImportRows) => made(() => writeRows(settings, session, rows)),
     nanoclawMessageIds: (session: SessionAddress, after: number) => made(() => listIds(settings, session, after)),
+    nanoclawNumber: (session: SessionAddress) => made(() => numberRows(settings, session)),
     nanoclawPlace: (session: SessionAddress) =>
       made(() => {
         placeSession(settings, session);

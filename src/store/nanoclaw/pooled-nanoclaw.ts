@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseState, FolderName, Nanoclaw, Read, Refused, Source } from '../../ports/nanoclaw.js';
+import type { SessionAddress } from '../../protocol/address.js';
 import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { faultError } from '../session-files/operated-session-files.js';
 import type { CallEnd } from '../worker/file-child.js';
@@ -122,8 +123,13 @@ export class PooledNanoclaw implements Nanoclaw {
     return this.#try('nanoclawMessageIds', params);
   }
 
-  place(...params: Parameters<Nanoclaw['place']>): ReturnType<Nanoclaw['place']> {
-    return this.#try('nanoclawPlace', params);
+  async place(session: SessionAddress): ReturnType<Nanoclaw['place']> {
+    for (let more = true; more;) {
+      const numbered = await this.#try('nanoclawNumber', [session]);
+      if (numbered.kind === 'refused') return numbered;
+      more = numbered.more;
+    }
+    return this.#try('nanoclawPlace', [session]);
   }
 
   drop(...params: Parameters<Nanoclaw['drop']>): ReturnType<Nanoclaw['drop']> {

@@ -524,6 +524,28 @@ describe('importing NanoClaw', () => {
     expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_347 }, (_, at) => 2 * at + 2));
   });
 
+  it('puts messages without a number behind all others, and never holds more of them than a page', async () => {
+    there.group('ag', 'main');
+    const session = there.session('ag', 's').message('first').history(4_100, { numbered: false });
+    session.message('last').message('none', { seq: 0 });
+    there.finish();
+    const written: number[] = [];
+    const desk = withNanoclaw(fixture.desk, (real) => ({
+      write: (address, rows) => {
+        written.push(rows.messages?.length ?? 0);
+        return real.write(address, rows);
+      },
+    }));
+    await importNanoclaw(desk, { folder: there.root, dryRun: false });
+    expect(Math.max(...written)).toBe(2_000);
+    const rows = rowsOf('main/s', 'messages_in');
+    const inOrder = [...rows].sort((a, b) => Number(a['seq']) - Number(b['seq']));
+    expect(inOrder.map(({ seq }) => seq)).toEqual(Array.from({ length: 4_103 }, (_, at) => 2 * at + 2));
+    const ids = inOrder.map(({ id }) => id);
+    expect(ids.slice(0, 4)).toEqual(['first', 'last', 'old-0', 'old-1']);
+    expect(ids.slice(-2)).toEqual(['old-4099', 'none']);
+  });
+
   it('refuses what is no installation, and one whose central database cannot be read', async () => {
     await expect(run()).rejects.toMatchObject({ code: 'not_found' });
     makeSome(there);
