@@ -25,6 +25,7 @@ const unhurried = [
     'shown-kills',
     'shown-odd-input',
     'shown-owners',
+    'shown-providers',
     'shown-restarts',
   ],
 ].map((name) => `test/e2e/${name}.test.ts`);

@@ -1,3 +1,6 @@
+import type { Action } from './action.js';
+import type { AckedMessage } from './facts.js';
+
 /** What a session, or all of a group together, may use; null: as much as they like. */
 export interface Budget {
   readonly turnsPerHour: number | null;
@@ -34,15 +37,35 @@ export function hasLimit(budget: Budget): boolean {
   return Object.values(budget).some((limit) => limit !== null);
 }
 
+/**
+ * Turns that ended by these actions, whatever came of them: a runner says of all messages of a turn at once that they ended,
+ * and claims them at once. Those that the host took back do not count.
+ */
+export function turnsOf(actions: readonly Action[], acked: readonly AckedMessage[]): number {
+  const acks = new Map(acked.map(({ message, ack }) => [message.id, ack]));
+  const turns = actions.filter(endsTurn).map(({ messageId }) => {
+    const ack = acks.get(messageId);
+    return ack === undefined ? messageId : `${String(ack.incarnation)} ${ack.statusChanged}`;
+  });
+  return new Set(turns).size;
+}
+
+type Ending = Extract<Action, { readonly kind: 'complete' | 'fail' | 'retry' }>;
+
+function endsTurn(action: Action): action is Ending {
+  if (action.kind === 'retry') return action.reason !== 'host_ended_turn';
+  return action.kind === 'complete' || action.kind === 'fail';
+}
+
 /** A new hour, and a new day, begin with nothing. */
 export function spentAfter(spent: Spent, use: Use, nowMs: number): Spent {
   const { hour, turns, day, tokens, costMicros } = spentNow(spent, nowMs);
   return {
     hour,
-    turns: turns + use.turns,
+    turns: sum(turns, use.turns),
     day,
-    tokens: tokens + use.tokens,
-    costMicros: costMicros + use.costMicros,
+    tokens: sum(tokens, use.tokens),
+    costMicros: sum(costMicros, use.costMicros),
   };
 }
 
@@ -65,6 +88,11 @@ export function budgetPermission(budget: Budget, spent: Spent, nowMs: number): B
     return { kind: 'spent', untilMs, detail: `${turns} of ${budget.turnsPerHour} turns an hour` };
   }
   return { kind: 'within' };
+}
+
+/** Figures come from containers: they may be anything, but must stay numbers that can be kept. */
+function sum(before: number, more: number): number {
+  return Math.min(before + more, Number.MAX_SAFE_INTEGER);
 }
 
 function spentNow(spent: Spent, nowMs: number): Spent {

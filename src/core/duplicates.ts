@@ -8,12 +8,9 @@ export interface GivenAnswer {
   readonly digest: string;
 }
 
-/** Foreign runners write whole seconds: what was written in one may have been written at its end. */
-const GRANULARITY_MS = 999;
-
 /**
  * Answers that an earlier attempt at the same message gave already, word for word (L25). Two equal ones of one attempt are
- * what the agent wanted to say; so attempts must be known to have ended in between. `endsOf`: when those of a message did.
+ * what the agent wanted to say; so an attempt must be known to have ended in between. `endsOf`: when those of a message did.
  */
 export function findDuplicates(
   answers: readonly GivenAnswer[],
@@ -26,9 +23,14 @@ export function findDuplicates(
     const key = JSON.stringify([inReplyTo, digest]);
     const earlierMs = first.get(key);
     if (earlierMs === undefined) first.set(key, timestampMs);
-    else if (endsOf(inReplyTo).some((endMs) => earlierMs <= endMs && endMs <= timestampMs + GRANULARITY_MS)) {
+    else if (earlierMs < timestampMs && endsOf(inReplyTo).some((endMs) => isBetween(earlierMs, endMs, timestampMs))) {
       duplicates.add(id);
     }
   }
   return duplicates;
+}
+
+/** Foreign runners write whole seconds: what was written in one may have been written at its end. */
+function isBetween(earlierMs: number, endMs: number, laterMs: number): boolean {
+  return earlierMs <= endMs && endMs < (laterMs % 1_000 === 0 ? laterMs + 1_000 : laterMs);
 }

@@ -24,6 +24,8 @@ export type GatePermission =
 const PROBE_MS = 60_000;
 /** With the call that was refused first these are 3 until `untilMs`. */
 const PROBES = 2;
+/** After so long another session tries, however long one was asked to wait: what one container says holds back all others. */
+const CONFIRM_MS = 5 * 60_000;
 
 /** A refusal that `retryAtMs` goes with. The pause between probes counts from the first one, which a probe's own is not. */
 export function gateAfterLimit(
@@ -35,12 +37,12 @@ export function gateAfterLimit(
   const known = gate === undefined || !isInForce(gate, nowMs) || nowMs >= gate.untilMs ? undefined : gate;
   const limitedAtMs = known?.limitedAtMs ?? nowMs;
   const untilMs = Math.max(known?.untilMs ?? 0, retryAtMs);
-  const spacingMs = Math.max(PROBE_MS, Math.ceil((untilMs - limitedAtMs) / (PROBES + 1)));
+  const pauseMs = Math.max(PROBE_MS, Math.min(CONFIRM_MS, Math.ceil((untilMs - limitedAtMs) / (PROBES + 1))));
   const isProbe = known?.probe === session;
   return {
     limitedAtMs,
     untilMs,
-    nextProbeAtMs: Math.max(known?.nextProbeAtMs ?? 0, nowMs + spacingMs),
+    nextProbeAtMs: Math.max(known?.nextProbeAtMs ?? 0, nowMs + pauseMs),
     probe: isProbe ? null : (known?.probe ?? null),
     probeUntilMs: isProbe ? 0 : (known?.probeUntilMs ?? 0),
   };
@@ -57,8 +59,18 @@ export function gatePermission(gate: ProviderGate | undefined, session: SessionA
 
 /** A session is about to be woken as the probe. */
 export function gateAfterProbe(gate: ProviderGate, session: SessionAddress, nowMs: number): ProviderGate {
-  const spacingMs = Math.max(PROBE_MS, Math.ceil((gate.untilMs - gate.limitedAtMs) / (PROBES + 1)));
-  return { ...gate, probe: session, probeUntilMs: nowMs + PROBE_MS, nextProbeAtMs: nowMs + spacingMs };
+  const pauseMs = Math.max(PROBE_MS, Math.ceil((gate.untilMs - gate.limitedAtMs) / PROBES));
+  return { ...gate, probe: session, probeUntilMs: nowMs + PROBE_MS, nextProbeAtMs: nowMs + pauseMs };
+}
+
+/** Whether an answer of a container that was begun then says that the limit is over: since it began only probes were. */
+export function opensGate(gate: ProviderGate, begunAtMs: number): boolean {
+  return begunAtMs >= gate.limitedAtMs;
+}
+
+/** Whether it says nothing any more of a provider that nobody asks. */
+export function isGatePast(gate: ProviderGate, nowMs: number): boolean {
+  return !isInForce(gate, nowMs) || nowMs >= Math.max(gate.untilMs, gate.probeUntilMs) + PROBE_MS;
 }
 
 /** A clock that was set back leaves a gate in the future: it is none. */

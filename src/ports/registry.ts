@@ -177,10 +177,12 @@ export interface Registry {
 
   // --- providers
   /**
-   * Takes over what the runner says in the session's file: its provider sessions (those that are not there any more are
-   * forgotten) and how many resume ids were not known to the provider.
+   * Takes over the provider sessions that the runner says in the session's file; those that are not there any more are
+   * forgotten.
    */
-  noteRunner(session: SessionAddress, notes: RunnerNotes, nowMs: number): void;
+  noteRunner(session: SessionAddress, notes: Pick<RunnerNotes, 'sessions'>, nowMs: number): void;
+  /** Takes over how many resume ids were not known to which provider, ever; of providers that are the session's own. */
+  noteResumeFailures(session: SessionAddress, said: RunnerNotes['resumeFailures']): void;
   providerSessions(session: SessionAddress): readonly ProviderSessionRecord[];
   /** Those last used before `beforeMs`, longest ago first, page by page. */
   unusedSince(beforeMs: number): Iterable<readonly ProviderSessionRecord[]>;

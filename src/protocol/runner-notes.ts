@@ -10,8 +10,9 @@ export const USAGE_KEY = 'nightporter_usage';
 
 /** One line that no terminal or environment could choke on. */
 const PROVIDER_SESSION_ID = /^[\x21-\x7e]{1,512}$/;
-/** More is nonsense. */
-const MOST_FIGURE = 1e12;
+/** More is nonsense; so that no sum of what containers say is a number that nobody can count with. */
+const MOST_TOKENS = 1e12;
+const MOST_USD = 1e6;
 const PROVIDER = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 /** What a provider knows a session by. */
@@ -91,12 +92,12 @@ export function readResumeFailures(
 export function readUsage(value: string): UsageNote | null {
   const figures = parseObject(value);
   if (figures === undefined) return null;
-  const figure = (name: string): number => {
+  const figure = (name: string, most: number): number => {
     const found = figures[name];
-    return typeof found === 'number' && found > 0 && found <= MOST_FIGURE ? found : 0;
+    return typeof found === 'number' && found > 0 ? Math.min(found, most) : 0;
   };
-  const tokens = Math.floor(figure('input_tokens') + figure('output_tokens'));
-  return { tokens, costMicros: Math.round(figure('cost_usd') * 1e6) };
+  const tokens = Math.floor(figure('input_tokens', MOST_TOKENS) + figure('output_tokens', MOST_TOKENS));
+  return { tokens, costMicros: Math.round(figure('cost_usd', MOST_USD) * 1e6) };
 }
 
 function providerOf(key: string, prefix: string): string | undefined {

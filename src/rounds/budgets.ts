@@ -1,5 +1,6 @@
-import { budgetPermission, hasLimit, NOTHING_SPENT, spentAfter } from '../core/budget.js';
+import { budgetPermission, hasLimit, NOTHING_SPENT, spentAfter, turnsOf } from '../core/budget.js';
 import type { Budget, BudgetPermission, Use } from '../core/budget.js';
+import type { SessionObservation } from '../core/observation.js';
 import type { Policy } from '../core/policy.js';
 import type { Logger } from '../observe/logs.js';
 import type { Notices } from '../observe/notices.js';
@@ -8,6 +9,7 @@ import type { Registry, SessionRecord } from '../ports/registry.js';
 import type { GroupName, SessionAddress } from '../protocol/address.js';
 import type { RunnerNotes } from '../protocol/runner-notes.js';
 import { formatInstant } from '../protocol/times.js';
+import type { Fleet } from './fleet.js';
 import type { MessageAction } from './message-actions.js';
 
 export interface BudgetsOptions {
@@ -16,6 +18,7 @@ export interface BudgetsOptions {
   readonly notices: Notices;
   readonly log: Logger;
   readonly policy: (record: SessionRecord) => Policy;
+  readonly fleet: Pick<Fleet, 'busyIn'>;
 }
 
 type Scope = SessionAddress | GroupName;
@@ -26,6 +29,8 @@ interface Wait {
   readonly scope: Scope;
 }
 
+/** After so long it is seen whether turns that were under way have ended. */
+const UNDER_WAY_MS = 10_000;
 const WITHIN: BudgetPermission = { kind: 'within' };
 const NO_USE: Use = { turns: 0, tokens: 0, costMicros: 0 };
 
@@ -36,6 +41,8 @@ export class Budgets {
   readonly #waiting = new Map<SessionAddress, Wait>();
   /** Those of them that wait for their group. */
   readonly #groups = new Map<Scope, Set<SessionAddress>>();
+  /** What was told of the groups that are waited for. */
+  readonly #texts = new Map<Scope, string>();
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -45,6 +52,21 @@ export class Budgets {
     const { session, group } = this.#options.policy(record).budgets;
     const own = this.#permissionOf(record.address, session);
     return own.kind === 'spent' ? own : this.#permissionOf(record.group, group);
+  }
+
+  /**
+   * How long a start waits because turns that are under way in its group may be the last that it may have; 0: it need not.
+   * Each of them counts when it ends, so that whoever waits here waits for that alone.
+   */
+  waitsForMs(session: SessionAddress): number {
+    const { registry, clock, fleet, policy } = this.#options;
+    const record = registry.findSession(session);
+    if (record === undefined) return 0;
+    const { group } = policy(record).budgets;
+    if (group.turnsPerHour === null) return 0;
+    const use = { ...NO_USE, turns: fleet.busyIn(record.group) };
+    const spent = spentAfter(registry.spent(record.group) ?? NOTHING_SPENT, use, clock.now());
+    return budgetPermission(group, spent, clock.now()).kind === 'spent' ? UNDER_WAY_MS : 0;
   }
 
   /** The session has work and waits. The operator is told once: of a session until it need not wait, of a group until none of its sessions has to. */
@@ -58,11 +80,9 @@ export class Budgets {
     const until = formatInstant(untilMs);
     const who = isOwn ? address : `group ${group}`;
     this.#options.log.warn({ session: address, until, detail }, 'budget spent');
-    this.#options.notices.raise(
-      'budget_spent',
-      isOwn ? address : null,
-      `${who} has used ${detail}: its messages wait until ${until}, nothing is lost. Raise the limit in the settings and "nightporter config reload", or let them wait`,
-    );
+    const text = `${who} has used ${detail}: its messages wait until ${until}, nothing is lost. Raise the limit in the settings and "nightporter config reload", or let them wait`;
+    if (!isOwn) this.#texts.set(group, text);
+    this.#options.notices.raise('budget_spent', isOwn ? address : null, text);
   }
 
   /** It does not wait. */
@@ -86,8 +106,9 @@ export class Budgets {
   }
 
   /** Turns that ended, whatever came of them; in the transaction that tells of them. Those that the host took back do not count. */
-  ended(record: SessionRecord, actions: readonly MessageAction[]): void {
-    const turns = actions.filter(isTurn).length;
+  ended(record: SessionRecord, observation: SessionObservation, actions: readonly MessageAction[]): void {
+    const { files } = observation;
+    const turns = files.kind === 'read' ? turnsOf(actions, files.facts.acked) : 0;
     if (turns > 0) this.#add(record, { ...NO_USE, turns });
   }
 
@@ -117,8 +138,13 @@ export class Budgets {
     }
     const others = this.#waitingOf(scope);
     others.delete(session);
-    if (others.size === 0) this.#groups.delete(scope);
-    if (this.#groups.size === 0) notices.settle('budget_spent', null);
+    if (others.size > 0) return;
+    this.#groups.delete(scope);
+    this.#texts.delete(scope);
+    // One notice for all groups: it tells of one that still waits.
+    const [next] = this.#texts.values();
+    if (next === undefined) notices.settle('budget_spent', null);
+    else notices.raise('budget_spent', null, next);
   }
 
   #waitingOf(scope: Scope): Set<SessionAddress> {
@@ -137,9 +163,4 @@ export class Budgets {
     const { registry, clock } = this.#options;
     return budgetPermission(budget, registry.spent(scope) ?? NOTHING_SPENT, clock.now());
   }
-}
-
-function isTurn(action: MessageAction): boolean {
-  if (action.kind === 'complete' || action.kind === 'fail') return true;
-  return action.kind === 'retry' && action.reason !== 'host_ended_turn';
 }

@@ -164,7 +164,7 @@ export class Executor {
     this.#porter.registry.together(() => {
       tellMessages(this.#porter, record, messages);
       this.#porter.providers.ended(record, messages);
-      this.#porter.budgets.ended(record, messages);
+      this.#porter.budgets.ended(record, observation, messages);
       tellDuplicates(this.#porter, record, written.duplicates);
       dropReplays(this.#porter, record, messages);
     });

@@ -1,5 +1,5 @@
 import type { RunningMemory } from '../core/memory.js';
-import type { SessionAddress } from '../protocol/address.js';
+import type { GroupName, SessionAddress } from '../protocol/address.js';
 import type { Container, ContainerEnd, ContainerId } from '../ports/runtime.js';
 
 /** What the host remembers between looks of a session that runs or is in trouble; dropped when there is nothing left. */
@@ -82,6 +82,18 @@ export class Fleet {
     return [...this.#sessions].flatMap(([session, one]) =>
       one.container !== null && isUp(one.container) ? [{ session, container: one.container, one }] : [],
     );
+  }
+
+  /** Sessions of a group that are about to do a turn, or may be doing one. */
+  busyIn(group: GroupName): number {
+    let count = 0;
+    for (const [session, one] of this.#sessions) {
+      if (!session.startsWith(`${group}/`)) continue;
+      const isWorking =
+        one.container !== null && isUp(one.container) && (one.memory?.idleSinceMonotonicMs ?? null) === null;
+      if (one.inFlight === 'starting' || isWorking) count += 1;
+    }
+    return count;
   }
 
   /** Places taken: what runs, starts, is not yet confirmed gone or heard to its end. */

@@ -8,6 +8,7 @@ import type { Container } from '../ports/runtime.js';
 import type { FilesLook, FilesOutcome } from '../ports/session-files.js';
 import type { SessionAddress } from '../protocol/address.js';
 import { NightporterError } from '../protocol/errors.js';
+import type { RunnerNotes } from '../protocol/runner-notes.js';
 import { finishRemoval } from '../ports/finish-removal.js';
 import { deliverSpool } from './deliver.js';
 import { harvest, hasAckOf, recordEnd } from './end-incarnation.js';
@@ -267,6 +268,7 @@ function recordLook(
   const replayDueAtMs = replaysDueAtMs(porter, record);
   porter.registry.together(() => {
     porter.registry.noteRunner(record.address, outcome.notes, porter.clock.now());
+    noteResumeFailures(porter, record, outcome.notes);
     porter.budgets.noted(record, outcome.notes);
     porter.registry.recordLook(record.address, {
       counts,
@@ -277,4 +279,13 @@ function recordLook(
       ...(dueMark === undefined ? {} : { dueMark }),
     });
   });
+}
+
+/** Of no more providers than the session may ask: a container writes what it likes. */
+function noteResumeFailures(porter: Porter, record: SessionRecord, { resumeFailures }: RunnerNotes): void {
+  if (Object.keys(resumeFailures).length === 0) return;
+  const { provider, asking } = porter.specs.template(record);
+  const own = new Set([provider, ...asking.fallbackProviders]);
+  const believed = Object.entries(resumeFailures).filter(([name]) => own.has(name));
+  if (believed.length > 0) porter.registry.noteResumeFailures(record.address, Object.fromEntries(believed));
 }

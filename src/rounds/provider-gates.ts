@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { gateAfterLimit, gateAfterProbe, gatePermission } from '../core/provider-gate.js';
+import { createHmac } from 'node:crypto';
+import { gateAfterLimit, gateAfterProbe, gatePermission, isGatePast, opensGate } from '../core/provider-gate.js';
 import type { GatePermission, ProviderGate } from '../core/provider-gate.js';
 import type { Notices } from '../observe/notices.js';
 import type { Logger } from '../observe/logs.js';
@@ -20,6 +20,8 @@ export interface ProviderGatesOptions {
 }
 
 const OPEN: GatePermission = { kind: 'open' };
+/** Variables that say where a provider is asked, and as whom. */
+const ACCOUNT = /(?:_KEY|_TOKEN|_URL|_PROFILE|_PROJECT|_ORGANIZATION)$/;
 const CANDIDATES = 4;
 const NEXT_CANDIDATES_MS = 1_000;
 
@@ -62,6 +64,20 @@ export class ProviderGates {
   isWaiting(session: SessionAddress): boolean {
     for (const waiting of this.#waiting.values()) if (waiting.has(session)) return true;
     return false;
+  }
+
+  /** Sessions may have moved to other providers, which need not wait: whoever still has to says so again. */
+  settingsChanged(): void {
+    this.close();
+    this.#waiting.clear();
+  }
+
+  /** A limit that is over, of a provider that nobody asked since, is told of no more. */
+  tidy(): void {
+    for (const [provider, gate] of this.#gates) {
+      const isAwaited = (this.#waiting.get(provider)?.size ?? 0) > 0;
+      if (!isAwaited && isGatePast(gate, this.#options.clock.now())) this.#open(provider);
+    }
   }
 
   close(): void {
@@ -139,13 +155,20 @@ export class ProviderGates {
     );
   }
 
-  /** Only the probe's answer tells: other turns may have begun before the limit. */
+  /** Only a probe's answer tells, be it of one that others did not wait for: turns of before may have begun before the limit. */
   #answered(record: SessionRecord): void {
     if (this.#gates.size === 0) return;
     const provider = this.#providerOf(record);
-    if (this.#gates.get(provider)?.probe !== record.address) return;
-    this.#save(provider, null);
+    const gate = this.#gates.get(provider);
+    if (gate === undefined) return;
+    const [newest] = this.#options.registry.incarnations(record.address, 1);
+    if (newest === undefined || !opensGate(gate, newest.begunAtMs)) return;
     this.#options.log.info({ session: record.address, provider }, 'provider limits us no more');
+    this.#open(provider);
+  }
+
+  #open(provider: string): void {
+    this.#save(provider, null);
     if (this.#gates.size === 0) this.#options.notices.settle('provider_limited', null);
     this.#release(provider);
   }
@@ -156,11 +179,22 @@ export class ProviderGates {
     else this.#gates.set(provider, gate);
   }
 
-  /** Two programs of the provider `command` have nothing to do with each other. */
+  /**
+   * Whose limit it is: of a place that is asked with an account. Two programs of the provider `command` have nothing to do
+   * with each other either. Of keys only a digest is kept, which no other install can compare.
+   */
   #providerOf(record: SessionRecord): string {
-    const { provider, command } = this.#options.specs.template(record);
-    if (command === null || provider !== 'command') return provider;
-    return `${provider}:${createHash('sha256').update(JSON.stringify(command)).digest('hex').slice(0, 16)}`;
+    const { provider, command, asking, environment, secretFiles } = this.#options.specs.template(record);
+    const account = [...Object.entries(environment), ...Object.entries(secretFiles)].filter(([name]) =>
+      ACCOUNT.test(name),
+    );
+    const place = [
+      provider === 'command' ? command : null,
+      asking.baseUrls[provider] ?? asking.baseUrls['*'] ?? null,
+      account.sort(([one], [other]) => (one < other ? -1 : 1)),
+    ];
+    const digest = createHmac('sha256', this.#options.specs.install).update(JSON.stringify(place)).digest('hex');
+    return `${provider}:${digest.slice(0, 16)}`;
   }
 }
 

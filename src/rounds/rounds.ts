@@ -95,13 +95,14 @@ export class PorterRounds implements Rounds, Supervision {
       this.#alarms.set(session, delayMs);
     };
     const turns = new LoopTurns();
+    const fleet = new Fleet();
     this.#porter = {
       ...options,
       gate,
       providers: new ProviderGates({ ...options, hint }),
-      budgets: new Budgets(options),
+      budgets: new Budgets({ ...options, fleet }),
       leftBehind: new LeftBehind(options.registry),
-      fleet: new Fleet(),
+      fleet,
       operations: new Operations(log),
       faults: new Faults({ notices, log, mostMs: () => options.settings().busyRetryMaxMs, hint, alarm }),
       hint,
@@ -171,9 +172,10 @@ export class PorterRounds implements Rounds, Supervision {
 
   /** Other settings are in effect: a round under them now, the next one an interval from now. */
   settingsChanged(): void {
+    this.#porter.budgets.settingsChanged();
+    this.#porter.providers.settingsChanged();
     // Before the first round there is nothing to do anew.
     if (this.#isStopped || this.#cancelTick === null) return;
-    this.#porter.budgets.settingsChanged();
     this.#schedule();
     this.#sweepSoon(() => true);
   }

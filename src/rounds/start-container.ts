@@ -42,7 +42,7 @@ export class Starts {
     const { session } = waiting;
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
-    const waitMs = this.#waitsForMs(session);
+    const waitMs = Math.max(this.#waitsForMs(session), this.#porter.budgets.waitsForMs(session));
     if (waitMs > 0) {
       this.#porter.alarm(session, waitMs);
       return false;

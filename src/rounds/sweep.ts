@@ -59,6 +59,7 @@ export class Sweep {
     const sessions = await this.#candidates(options);
     await this.#lookAtAll(sessions, pass);
     this.#room.dispatch();
+    this.#porter.providers.tidy();
     const { active } = registry.totals().sessions;
     return {
       startedAtMs,

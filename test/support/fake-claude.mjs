@@ -124,15 +124,20 @@ const SCENARIOS = {
     result({ is_error: true, result: 'Prompt is too long' });
     process.exitCode = 1;
   },
-  'is limited until noon'() {
+  'is limited until the time in its prompt'() {
     init();
-    const info = { status: 'rejected', resetsAt: 1900000000, rateLimitType: 'five_hour', overageStatus: 'rejected' };
+    const info = {
+      status: 'rejected',
+      resetsAt: Number(prompt),
+      rateLimitType: 'five_hour',
+      overageStatus: 'rejected',
+    };
     say({ type: 'rate_limit_event', rate_limit_info: info, session_id: session });
     apiError('rate_limit', "You've hit your limit", 429);
   },
   'is limited, an older way'() {
     init();
-    result({ is_error: true, result: 'Claude AI usage limit reached|1900000000' });
+    result({ is_error: true, result: `Claude AI usage limit reached|${prompt}` });
     process.exitCode = 1;
   },
   'is limited and calls it a success'() {
@@ -150,6 +155,15 @@ const SCENARIOS = {
   'has lost its account': () => apiError('oauth_org_not_allowed', 'Your organization has disabled access', 403),
   'has no credit': () => apiError('billing_error', 'Credit balance is too low', 402),
   'meets an overload': () => apiError('overloaded', 'API Error: 529 Overloaded', 529),
+  'is cut off'() {
+    init();
+    assistant(text('First.'));
+    assistant(text('Then half a'));
+    apiError('max_output_tokens', "API Error: Claude's response exceeded the 32000 output token maximum.", null);
+  },
+  'is cut off before its first word': () => apiError('max_output_tokens', 'API Error: too many tokens', null),
+  'meets a conflict': () => apiError('unknown', 'API Error: 409 Conflict', 409),
+  'has too large a request': () => apiError('invalid_request', 'API Error: 413 request_too_large', 413),
   'has a model that is none': () => apiError('invalid_request', 'API Error: 404 model: x', 404),
   'takes too many steps'() {
     init();

@@ -191,6 +191,14 @@ export function answering(dialect: Dialect, ...texts: readonly string[]): Reacti
   };
 }
 
+/** An answer, as far as it goes, that ends for this reason. */
+export function ending(dialect: Dialect, finish: string, ...texts: readonly string[]): Reaction {
+  return (response) => {
+    response.writeHead(200, EVENT_STREAM);
+    response.end(sse(dialect.events(texts, finish)));
+  };
+}
+
 export function refusing(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Reaction {
   return (response) => {
     const isText = typeof body === 'string';

@@ -23,7 +23,7 @@ export class TurnBench {
   readonly tools: (string | null)[] = [];
   #seq = 0;
 
-  /** Sends a message and does its turn; `atMs`: when it was sent. */
+  /** Sends a message and does its turn. */
   async turn(
     providers: readonly [Provider, ...Provider[]],
     text: string,
@@ -33,8 +33,17 @@ export class TurnBench {
     // An answer's seq may be above what was counted here.
     const seq = Math.max(this.#seq, ...this.session.answers().map((row) => row.seq + 1));
     this.#seq = seq;
-    const message = messageOf(options.id ?? `m${String(seq)}`, seq, text);
-    this.session.enqueue({ ...options, id: message.id, seq, text });
+    const id = options.id ?? `m${String(seq)}`;
+    this.session.enqueue({ ...options, id, seq, text });
+    return this.turnOf(providers, messageOf(id, seq, text), options);
+  }
+
+  /** Does the turn of a message that is there. */
+  async turnOf(
+    providers: readonly [Provider, ...Provider[]],
+    message: Message,
+    options: TurnOptions = {},
+  ): Promise<Turned> {
     this.outbound.claim([message], Date.now());
     const turned = await this.runner(providers, options).run([message], this.report);
     if ('session' in turned) this.outbound.finish([message], turned, Date.now());

@@ -7,7 +7,13 @@ import { RowReader } from './rows.js';
 
 type Providers = Pick<
   Registry,
-  'noteRunner' | 'providerSessions' | 'unusedSince' | 'resumeFailures' | 'providerGates' | 'saveProviderGate'
+  | 'noteRunner'
+  | 'noteResumeFailures'
+  | 'providerSessions'
+  | 'unusedSince'
+  | 'resumeFailures'
+  | 'providerGates'
+  | 'saveProviderGate'
 >;
 
 const PAGE_ROWS = 200;
@@ -50,7 +56,7 @@ export function providers(connection: Connection): Providers {
 
   const known = (session: SessionAddress): readonly ProviderSessionRecord[] => select.all(session).map(recordOf);
 
-  const noteSessions = (session: SessionAddress, { sessions }: RunnerNotes, nowMs: number): void => {
+  const noteSessions = (session: SessionAddress, { sessions }: Pick<RunnerNotes, 'sessions'>, nowMs: number): void => {
     const before = new Map(known(session).map((record) => [record.provider, record]));
     for (const { provider, id, synthetic, lastUsedMs: saidMs } of sessions) {
       const lastUsedMs = Math.min(saidMs, nowMs);
@@ -62,16 +68,14 @@ export function providers(connection: Connection): Providers {
     for (const { provider, id, lastUsedMs } of before.values()) remove.run(session, provider, id, lastUsedMs);
   };
 
-  const noteFailures = (session: SessionAddress, { resumeFailures }: RunnerNotes): void => {
-    const said = Object.entries(resumeFailures);
-    if (said.length === 0) return;
+  const noteFailures = (session: SessionAddress, said: Readonly<Record<string, number>>): void => {
     const before = new Map(
       selectSeen.all(session).map((row) => {
         const cells = new RowReader('resume_failures', row);
         return [cells.text('provider'), cells.count('seen')];
       }),
     );
-    for (const [provider, count] of said) {
+    for (const [provider, count] of Object.entries(said)) {
       const seen = before.get(provider) ?? 0;
       if (count === seen) continue;
       upsertSeen.run({ session, provider, seen: count });
@@ -85,7 +89,11 @@ export function providers(connection: Connection): Providers {
     noteRunner: (session, notes, nowMs) => {
       connection.write(() => {
         noteSessions(session, notes, nowMs);
-        noteFailures(session, notes);
+      });
+    },
+    noteResumeFailures: (session, said) => {
+      connection.write(() => {
+        noteFailures(session, said);
       });
     },
     providerSessions: (session) => connection.read(() => known(session)),

@@ -10,7 +10,6 @@ import { deskApi } from '../../../src/desk/desk-api.js';
 import type { HttpServer } from '../../../src/http/server.js';
 import { serveHttp } from '../../../src/http/server.js';
 import { createMetrics } from '../../../src/observe/metrics.js';
-import { NO_NOTES } from '../../../src/protocol/runner-notes.js';
 import { epochOf, splitAddress } from '../../../src/protocol/address.js';
 import type { MessageId, SessionAddress } from '../../../src/protocol/address.js';
 import { runCli, startCli } from '../../support/cli.js';
@@ -86,8 +85,8 @@ describe('the desk over the socket', () => {
     const scrape = () => get(server.socketPath, '/metrics');
     expect(await scrape()).toContain('# TYPE nightporter_session_resume_failures_total counter');
     const { address } = splitAddress('demo/first' as SessionAddress);
-    registry.noteRunner(address, { ...NO_NOTES, resumeFailures: { claude: 2, codex: 1 } }, 1);
-    registry.noteRunner(address, { ...NO_NOTES, resumeFailures: { claude: 3 } }, 1);
+    registry.noteResumeFailures(address, { claude: 2, codex: 1 });
+    registry.noteResumeFailures(address, { claude: 3 });
     for (let scrapes = 0; scrapes < 2; scrapes += 1) {
       expect(await scrape()).toContain('nightporter_session_resume_failures_total{provider="claude"} 3\n');
     }

@@ -112,6 +112,45 @@ describe('a budget', () => {
     expect(p.registry.spent(session('g/a').split('/', 1)[0] as GroupName)).toMatchObject({ turns: 1 });
   });
 
+  it('of a group: turns that are under way count as such, so that sessions that wait together do not overrun it', async () => {
+    const p = open({ GROUP_TURNS_PER_HOUR: 2, MAX_CONCURRENT_CONTAINERS: 8 });
+    const names = ['g/a', 'g/b', 'g/c', 'g/d'];
+    for (const name of names) p.send(name, 'm1');
+    await p.round();
+    const [one = '', other = '', ...more] = p.running();
+    expect(more).toEqual([]);
+    // One leaves without a turn: its place is another's.
+    p.registry.setStatus(session(one), 'closed', p.clock.now(), 'operator');
+    p.runtime.exit(session(one), { exitCode: 0 });
+    await p.look(one);
+    await p.pass(10_000);
+    expect(p.running()).toHaveLength(2);
+    for (const name of p.running()) {
+      p.ack(name, 'm1', 'completed');
+      p.runtime.exit(session(name), { exitCode: 0 });
+      await p.look(name);
+    }
+    await p.pass(10_000);
+    await p.round();
+    expect(p.running()).toEqual([]);
+    expect(p.message(other, 'm1')).toMatchObject({ status: 'completed' });
+    expect(p.registry.openNotices(10)[0]?.text).toContain('group g has used 2 of 2 turns an hour');
+    await p.pass(HOUR);
+    await p.round();
+    expect(p.running()).toHaveLength(1);
+  });
+
+  it('of what a container says of itself, however much: it stops itself and its group for the day, and breaks nothing', async () => {
+    const p = open({ SESSION_COST_PER_DAY: 5, GROUP_TOKENS_PER_DAY: 1_000 });
+    await turn(p, 'g/a', 'm1', { tokens: 1e300, usd: 1e300 });
+    await waits(p, 'g/a', 'm2');
+    await waits(p, 'g/b', 'm1');
+    expect(p.notices()).toEqual(expect.arrayContaining(['budget_spent g/a', 'budget_spent -']));
+    await p.pass(DAY);
+    await p.round();
+    expect(p.running()).toEqual(['g/a', 'g/b']);
+  });
+
   it('of tokens and of dollars a day, by the figures of the provider, each counted once', async () => {
     const p = open({ SESSION_TOKENS_PER_DAY: 1_000, GROUP_COST_PER_DAY: 0.5 });
     await turn(p, 'g/a', 'm1', { tokens: 600, usd: 0.1 });

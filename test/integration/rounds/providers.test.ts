@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MessageId } from '../../../src/protocol/address.js';
+import type { Settings } from '../../../src/config.js';
+import type { GroupName, MessageId } from '../../../src/protocol/address.js';
 import { formatInstant } from '../../../src/protocol/times.js';
 import { isWholeSuite } from '../../support/whole-suite.js';
 import { TestPorter, session } from '../../support/porter.js';
@@ -157,7 +158,7 @@ describe('the session ids of providers', () => {
   });
 
   it('L14: ids that the provider did not know are counted once each, whatever a file claims, and over deletion', async () => {
-    const p = open();
+    const p = open({ settings: { PROVIDER: 'claude' } });
     await answered(p, 'g/a');
     await answered(p, 'g/b');
     const say = async (text: string, value: string): Promise<void> => {
@@ -173,6 +174,9 @@ describe('the session ids of providers', () => {
     expect(p.registry.resumeFailures(), 'a file that was replaced').toEqual([{ provider: 'claude', failures: 5 }]);
     await say('g/b', '{"count":900000}');
     expect(p.registry.resumeFailures(), 'a liar').toEqual([{ provider: 'claude', failures: 105 }]);
+    keep(p, 'g/b', 'resume_failures:invented', '{"count":1}');
+    await p.look('g/b');
+    expect(p.registry.resumeFailures(), 'a provider that it may not ask').toHaveLength(1);
     p.registry.deleteSession(session('g/b'), p.clock.now());
     expect(p.registry.resumeFailures()).toEqual([{ provider: 'claude', failures: 105 }]);
   });
@@ -242,8 +246,52 @@ describe('a provider that limits us', () => {
     await p.round();
     expect(p.running()).toHaveLength(1);
     // The probe says nothing for long: another one may try.
+    const [first = ''] = p.running();
     await p.pass(MINUTE);
     expect(p.running()).toHaveLength(2);
+    expect(p.notices()).toContain('provider_limited -');
+    p.ack(first, 'm', 'completed');
+    p.beat(first);
+    await p.look(first);
+    expect(p.running(), 'its answer lets all go on, though another one tries meanwhile').toHaveLength(3);
+    expect(p.notices()).not.toContain('provider_limited -');
+  });
+
+  it('L18: sessions that move to another provider go on at once; a limit that nobody waits for is told of no more', async () => {
+    const p = open();
+    p.send('g/a', 'm');
+    await p.round();
+    const retryAtMs = p.clock.now() + 5 * HOUR;
+    await refuse(p, 'g/a', 'm', retryAtMs);
+    for (const name of ['g/b', 'g/c']) p.send(name, 'm');
+    await p.round();
+    expect(p.running()).toEqual([]);
+    p.settings = { ...p.settings, provider: 'other' };
+    p.rounds.settingsChanged();
+    await p.round();
+    expect(p.running()).toEqual(['g/b', 'g/c']);
+    expect(p.notices()).toContain('provider_limited -');
+    await p.pass(retryAtMs + MINUTE - p.clock.now());
+    await p.round();
+    expect(p.notices()).not.toContain('provider_limited -');
+    expect(p.registry.providerGates().size).toBe(0);
+  });
+
+  it.each<[string, (name: string) => Partial<Settings>]>([
+    ['place', (name) => ({ baseUrl: { '*': `http://${name}.test/v1` } })],
+    ['account', (name) => ({ environment: { OPENAI_API_KEY: `key of ${name}` } })],
+  ])('L18: holds back nobody who asks another %s', async (_, asking) => {
+    const p = open();
+    const group = (name: string, asked: string) => [name as GroupName, { ...p.settings, ...asking(asked) }] as const;
+    const groups = new Map([group('g', 'one'), group('h', 'one'), group('other', 'another')]);
+    p.settings = { ...p.settings, groups };
+    p.send('g/a', 'm');
+    await p.round();
+    await refuse(p, 'g/a', 'm', p.clock.now() + HOUR);
+    for (const name of ['g/b', 'h/a', 'other/a']) p.send(name, 'm');
+    await p.round();
+    expect(p.running()).toEqual(['other/a']);
+    expect(JSON.stringify([...p.registry.providerGates()])).not.toContain('key of');
   });
 });
 

@@ -90,6 +90,7 @@ describe('the chain of providers', () => {
     ['ended for good, where nothing may pass', [{ ...NO_KEY, errorClass: 'terminated' }, NO_KEY], 'terminated', null],
     ['the limit of the one that stands in for one without a key', [NO_KEY, LIMITED], 'rate_limited', LIMITED.retryAtMs],
     ['down, where the one that stands in is limited', [DOWN, LIMITED], 'retryable', null],
+    ['the overflow of the one that stands in for one that is down', [DOWN, OVERFLOW], 'context_overflow', null],
   ] as const)('L19 fails as %s', async (_what, [one, two], errorClass, retryAtMs) => {
     const chain = [provider('first', 'none', fails(one)), provider('second', 'none', fails(two))] as const;
     const turned = await bench.turn(chain, 'hello');
@@ -133,6 +134,16 @@ describe('the chain of providers', () => {
     expect(own.turns.map(({ resume }) => resume)).toEqual([null, 'id', null]);
     expect(bench.session.replies().map(([, text]) => text)).toEqual(['ok', 'so far', 'so far']);
     expect(bench.session.acks().at(-1)).toMatchObject({ status: 'failed', error_class: 'context_overflow' });
+  });
+
+  it('L16 keeps what one that stands in for another produced before the overflow, and tries no more', async () => {
+    const over = ({ messages: [to] }: Turn): Outcome => ({
+      ...OVERFLOW,
+      answers: to === undefined ? [] : [{ to, text: 'so far' }],
+    });
+    const turned = await bench.turn([provider('first', 'none', fails(DOWN)), provider('second', 'none', over)], 'a');
+    expect(turned.outcome).toMatchObject({ kind: 'failed', errorClass: 'context_overflow' });
+    expect(bench.session.replies().map(([, text]) => text)).toEqual(['so far']);
   });
 
   it('L16 starts afresh after the overflow of a conversation of ours, with the same id', async () => {

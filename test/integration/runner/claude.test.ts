@@ -61,6 +61,14 @@ describe('the provider claude', () => {
     expect(bench.answers(turned)).toEqual(['4']);
   });
 
+  it('gives an answer that was cut off as far as it goes, says so in it, and goes on from there', async () => {
+    const turned = await bench.turn([claude('is cut off')], 'tell');
+    const said = 'First.\n\nThen half a\n\n[This answer was cut off by its provider: max_output_tokens]';
+    expect(bench.answers(turned)).toEqual([said]);
+    await bench.turn([claude('answers')], 'go on');
+    expect(calls().map(({ resume }) => resume)).toEqual([null, FRESH]);
+  });
+
   it('tells of the tool that runs, with its timeout, until it has ended', async () => {
     const running = bench.turn([claude('runs a tool')], 'make');
     await eventually('the tool', () => bench.tools.at(-1) === 'Bash');
@@ -102,14 +110,13 @@ describe('the provider claude', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  it('L16 clears the id, asks once more and fails with its class', async () => {
+  it.each([
+    ['has too much to read', 'Prompt is too long'],
+    ['has too large a request', 'API Error: 413 request_too_large'],
+  ])('L16 clears the id, asks once more and fails with its class where it %s', async (scenario, error) => {
     knows(OLD);
-    const turned = await bench.turn([claude('has too much to read')], 'hello');
-    expect(turned.outcome).toMatchObject({
-      kind: 'failed',
-      errorClass: 'context_overflow',
-      error: 'Prompt is too long',
-    });
+    const turned = await bench.turn([claude(scenario)], 'hello');
+    expect(turned.outcome).toMatchObject({ kind: 'failed', errorClass: 'context_overflow', error });
     expect(calls().map(({ resume }) => resume)).toEqual([OLD, null]);
     expect(bench.session.providerSession(KEY)).toBeUndefined();
     expect(bench.session.answers()).toEqual([]);
@@ -122,25 +129,38 @@ describe('the provider claude', () => {
     expect(bench.session.replies().map(([, text]) => text)).toEqual(['The first half.']);
   });
 
-  const NOON_MS = 1_900_000_000_000;
+  const NOON_S = Math.floor(Date.now() / 1_000) + 3_600;
+  const NOON_MS = NOON_S * 1_000;
   const LIMITED: Partial<Failed> = { errorClass: 'rate_limited', isDown: false };
   it.each<[string, Partial<Failed>]>([
-    ['is limited until noon', { ...LIMITED, retryAtMs: NOON_MS }],
+    ['is limited until the time in its prompt', { ...LIMITED, retryAtMs: NOON_MS }],
     ['is limited, an older way', { ...LIMITED, retryAtMs: NOON_MS }],
     ['is limited and calls it a success', { ...LIMITED, retryAtMs: null }],
     ['has a wrong key', { errorClass: 'fatal', isDown: true, error: 'Invalid API key · Please run /login' }],
     ['has lost its account', { errorClass: 'terminated', isDown: true }],
     ['has no credit', { errorClass: 'fatal', isDown: true }],
     ['meets an overload', { errorClass: 'retryable', isDown: true, error: 'API Error: 529 Overloaded' }],
+    ['is cut off before its first word', { errorClass: 'fatal', isDown: false, error: 'API Error: too many tokens' }],
+    ['meets a conflict', { errorClass: 'retryable', isDown: true }],
     ['has a model that is none', { errorClass: 'fatal', isDown: false }],
     ['takes too many steps', { errorClass: 'fatal', isDown: false, error: 'error_max_turns' }],
     ['dies at work', { errorClass: 'retryable', error: 'exit code 139: Segfault' }],
     ['goes without a word', { errorClass: 'retryable', error: 'the program ended without a result' }],
   ])('L18 L19 fails as it should where it %s', async (scenario, expected) => {
-    const turned = await bench.turn([claude(scenario)], 'hello');
+    const turned = await bench.turn([claude(scenario)], String(NOON_S));
     expect(turned.outcome).toMatchObject({ kind: 'failed', ...expected });
     expect(bench.session.providerSession(KEY)).toBeUndefined();
     expect(bench.session.answers()).toEqual([]);
+  });
+
+  it.each([
+    ['in milliseconds', 'is limited until the time in its prompt', NOON_MS],
+    ['after the end of all calendars', 'is limited until the time in its prompt', 1e300],
+    ['in 2286', 'is limited, an older way', 9_999_999_999],
+  ])('L18 waits for no time that is none: one %s', async (_what, scenario, resetsAt) => {
+    const turned = await bench.turn([claude(scenario)], String(resetsAt));
+    expect(turned.outcome).toMatchObject({ kind: 'failed', ...LIMITED, retryAtMs: null });
+    expect(bench.session.acks().at(-1)).toMatchObject({ status: 'failed', retry_at: null });
   });
 
   it.each(['is warned of a limit', 'prints broken lines'])('answers all the same where it %s', async (scenario) => {

@@ -4,7 +4,15 @@ import { createHttpProvider } from '../../../container/agent-runner/src/http/htt
 import { HTTP_PROVIDERS } from '../../../container/agent-runner/src/provider-choice.js';
 import type { Failed, Provider } from '../../../container/agent-runner/src/provider.js';
 import { eventually } from '../../support/eventually.js';
-import { DIALECTS, EVENT_STREAM, ProviderServer, answering, refusing, sse } from '../../support/provider-server.js';
+import {
+  DIALECTS,
+  EVENT_STREAM,
+  ProviderServer,
+  answering,
+  ending,
+  refusing,
+  sse,
+} from '../../support/provider-server.js';
 import type { Dialect, Reaction } from '../../support/provider-server.js';
 import { TurnBench, messageOf } from '../../support/turn-bench.js';
 
@@ -143,7 +151,7 @@ describe.each(ALL)('the provider %s', (name, dialect) => {
   });
 
   it('L19 is down where no byte comes', async () => {
-    await failsAs(() => undefined, { ...DOWN, error: 'no byte came for 60 ms' }, { deadlineMs: 60 });
+    await failsAs(() => undefined, { ...DOWN, error: 'no byte came for 300 ms' }, { deadlineMs: 300 });
   });
 
   it('L19 is down where its stream falls silent', async () => {
@@ -151,7 +159,7 @@ describe.each(ALL)('the provider %s', (name, dialect) => {
       response.writeHead(200, EVENT_STREAM);
       response.write(sse(dialect.events(['half']).slice(0, 1)));
     };
-    await failsAs(stalls, { ...DOWN, error: 'no byte came for 60 ms' }, { deadlineMs: 60 });
+    await failsAs(stalls, { ...DOWN, error: 'no byte came for 300 ms' }, { deadlineMs: 300 });
   });
 
   it.each([
@@ -170,6 +178,21 @@ describe.each(ALL)('the provider %s', (name, dialect) => {
       response.end(sse([...dialect.events(['half']).slice(0, 2), [name === 'anthropic' ? 'error' : null, event]]));
     };
     await failsAs(broken, { ...DOWN, error: expect.stringContaining('lost') as string });
+  });
+
+  const cut = { anthropic: 'max_tokens', gemini: 'MAX_TOKENS' }[name as string] ?? 'length';
+  it('gives an answer that its provider cut off as far as it goes, and says so in it', async () => {
+    server.react(ending(dialect, cut, 'half a '), answering(dialect, 'the rest'));
+    const own = provider(dialect);
+    const said = `half a\n\n[This answer was cut off by its provider: ${cut}]`;
+    expect(bench.answers(await bench.turn([own], 'tell'))).toEqual([said]);
+    await bench.turn([own], 'go on');
+    expect(dialect.said(server.asked[1]?.body)).toEqual(['user: tell', `assistant: ${said}`, 'user: go on']);
+  });
+
+  it('fails for good where it was cut off before its first word', async () => {
+    const error = `no word of an answer within the limit of its output (${cut})`;
+    await failsAs(ending(dialect, cut), { errorClass: 'fatal', isDown: false, error });
   });
 
   it('tries an empty answer again', async () => {
@@ -239,6 +262,9 @@ describe('what providers say in their own words', () => {
         code: 400,
       },
     ],
+    ['openai', 413, '<html>413 Request Entity Too Large</html>'],
+    ['gemini', 413, { error: { code: 413, message: 'Request payload size exceeds the limit', status: 'UNKNOWN' } }],
+    ['openai-compatible', 413, { detail: 'Payload Too Large' }],
   ])('L16 %s with status %d: history is left out, then it fails as an overflow', async (name, status, body) => {
     const dialect = DIALECTS[name];
     server.react(
@@ -257,10 +283,7 @@ describe('what providers say in their own words', () => {
   });
 
   it('L16 keeps what was said before the context was full, and takes prose for prose', async () => {
-    const full: Reaction = (response) => {
-      response.writeHead(200, EVENT_STREAM);
-      response.end(sse(DIALECTS.anthropic.events(['so far'], 'model_context_window_exceeded')));
-    };
+    const full = ending(DIALECTS.anthropic, 'model_context_window_exceeded', 'so far');
     server.react(answering(DIALECTS.anthropic, 'prompt is too long'), full);
     const own = provider(DIALECTS.anthropic);
     expect((await bench.turn([own], 'a')).outcome.kind).toBe('completed');
@@ -294,6 +317,24 @@ describe('what providers say in their own words', () => {
       { errorClass: 'fatal', isDown: true },
     ],
     ['a page of a gateway', 'openai', refusing(502, '<html>502</html>'), { errorClass: 'retryable', isDown: true }],
+    [
+      'a gateway that gives up with a page',
+      'openai',
+      refusing(408, '<html>408</html>'),
+      { errorClass: 'retryable', isDown: true },
+    ],
+    [
+      'a conflict told by a page',
+      'openai',
+      refusing(409, '<html>409</html>'),
+      { errorClass: 'retryable', isDown: true },
+    ],
+    [
+      'a conflict told by an API',
+      'openai',
+      refusing(409, { error: { message: 'try again' } }),
+      { errorClass: 'retryable', isDown: true },
+    ],
     ['a page that is not found', 'openai', refusing(404, '<html>404</html>'), { errorClass: 'fatal', isDown: true }],
     ['a way elsewhere', 'openai', refusing(302, {}, { location: '/' }), { errorClass: 'fatal', isDown: true }],
     [
@@ -305,19 +346,23 @@ describe('what providers say in their own words', () => {
       },
       { errorClass: 'retryable', isDown: true },
     ],
-    [
-      'an answer that is kept back',
-      'openai',
-      (response) => {
-        response.writeHead(200, EVENT_STREAM);
-        response.end(sse(OPENAI.events([], 'content_filter')));
-      },
-      { errorClass: 'fatal', isDown: false },
-    ],
+    ['an answer that is kept back', 'openai', ending(OPENAI, 'content_filter'), { errorClass: 'fatal', isDown: false }],
   ])('L19 fails as it should for %s', async (_what, name, reaction, expected) => {
     server.react(reaction);
     expect((await bench.turn([provider(DIALECTS[name])], 'hi')).outcome).toMatchObject({ kind: 'failed', ...expected });
     expect(server.asked).toHaveLength(1);
+  });
+
+  it('L18 leaves a limit that a gateway tells with a page to the host, with the time that its headers name', async () => {
+    const page = '<html>429 Too Many Requests</html>';
+    const limited = { kind: 'failed', errorClass: 'rate_limited', isDown: false };
+    const beforeMs = Date.now();
+    server.react(refusing(429, page, { 'retry-after': '30' }), refusing(429, page));
+    const timed = await bench.turn([provider(OPENAI)], 'hi');
+    expect(timed.outcome).toMatchObject(limited);
+    expect((timed.outcome as Failed).retryAtMs).toBeGreaterThanOrEqual(beforeMs + 30_000);
+    expect((timed.outcome as Failed).retryAtMs).toBeLessThan(Date.now() + 31_000);
+    expect((await bench.turn([provider(OPENAI)], 'hi')).outcome).toMatchObject({ ...limited, retryAtMs: null });
   });
 
   it('L18 takes the delay that Gemini gives in its error', async () => {
@@ -327,6 +372,16 @@ describe('what providers say in their own words', () => {
     const inMs = ((outcome as Failed).retryAtMs ?? 0) - Date.now();
     expect(inMs).toBeGreaterThan(40_000);
     expect(inMs).toBeLessThanOrEqual(41_500);
+  });
+
+  it.each([
+    ['too long', '9999999999999s'],
+    ['endless', `${'9'.repeat(400)}s`],
+  ])('L18 takes no delay that is %s', async (_what, retryDelay) => {
+    server.react(refusing(429, { error: { code: 429, status: 'RESOURCE_EXHAUSTED', details: [{ retryDelay }] } }));
+    const { outcome } = await bench.turn([provider(DIALECTS.gemini)], 'hi');
+    expect(outcome).toMatchObject({ errorClass: 'rate_limited', retryAtMs: null });
+    expect(bench.session.acks().at(-1)).toMatchObject({ status: 'failed', retry_at: null });
   });
 
   it('L19 is down where nobody listens, and where there is no such name', async () => {
@@ -344,7 +399,7 @@ describe('what providers say in their own words', () => {
     try {
       server.react(() => undefined);
       other.react(answering(DIALECTS.anthropic, 'here'));
-      const silent = provider(OPENAI, { deadlineMs: 60 });
+      const silent = provider(OPENAI, { deadlineMs: 300 });
       const next = provider(DIALECTS.anthropic, { url: `${other.url}/v1` });
       expect(bench.answers(await bench.turn([silent, next], 'hi'))).toEqual(['here']);
       server.react(answering(OPENAI, 'back'));
@@ -353,6 +408,16 @@ describe('what providers say in their own words', () => {
       await other.close();
     }
     expect(bench.session.providerSession('nightporter_usage')).toMatchObject({ turns: 2, calls: 3 });
+  });
+
+  it.each([
+    ['anthropic', 'refusal'],
+    ['openai', 'content_filter'],
+    ['gemini', 'SAFETY'],
+  ] as const)('says so where %s keeps the rest of its answer back', async (name, finish) => {
+    server.react(ending(DIALECTS[name], finish, 'first'));
+    const turned = await bench.turn([provider(DIALECTS[name])], 'hi');
+    expect(bench.answers(turned)).toEqual([`first\n\n[This answer was cut off by its provider: ${finish}]`]);
   });
 
   it('refuses an answer of over 16 MiB', async () => {

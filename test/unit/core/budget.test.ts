@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { budgetPermission, hasLimit, NOTHING_SPENT, spentAfter } from '../../../src/core/budget.js';
+import { budgetPermission, hasLimit, NOTHING_SPENT, spentAfter, turnsOf } from '../../../src/core/budget.js';
 import type { Budget, Use } from '../../../src/core/budget.js';
-import { DAY, HOUR, NOW } from './builders.js';
+import { planSync } from '../../../src/core/plan/sync.js';
+import { acked, DAY, facts, HOUR, idOf, NOW, POLICY, said } from './builders.js';
 
 const NONE: Budget = { turnsPerHour: null, tokensPerDay: null, costPerDayMicros: null };
 const midnight = Date.UTC(2026, 2, 15);
@@ -56,6 +57,39 @@ describe('a budget', () => {
     expect(twice).toMatchObject({ turns: 2, tokens: 20, costMicros: 200 });
     expect(spentAfter(twice, use, NOW + HOUR)).toMatchObject({ turns: 1, tokens: 30, costMicros: 300 });
     expect(spentAfter(twice, use, midnight)).toMatchObject({ turns: 1, tokens: 10, costMicros: 100 });
+  });
+
+  test('what a container says of itself stays a number, however much it says', () => {
+    const most = { turns: 1, tokens: Number.MAX_SAFE_INTEGER, costMicros: Number.MAX_SAFE_INTEGER };
+    expect(spentAfter(used(most), most, NOW)).toMatchObject({ ...most, turns: 2 });
+  });
+
+  test('messages that one turn ended are one turn', () => {
+    const rows = [
+      acked({ status: 'completed', incarnation: 3, statusChanged: '2026-03-14T11:59:50.000Z' }, { id: idOf('m1') }),
+      acked({ status: 'completed', incarnation: 3, statusChanged: '2026-03-14T11:59:50.000Z' }, { id: idOf('m2') }),
+      acked({ status: 'failed', incarnation: 3, statusChanged: '2026-03-14T11:59:58.000Z' }, { id: idOf('m3') }),
+      acked({ status: 'processing', incarnation: 2 }, { id: idOf('m4') }),
+    ];
+    const { actions } = planSync(facts({ acked: rows }), true, POLICY, NOW);
+    expect(said(actions)).toEqual(['complete acked', 'complete acked', 'fail unclassed']);
+    expect(turnsOf(actions, rows)).toBe(2);
+    expect(turnsOf([...actions, ...actions], []), 'of which nothing is known: each its own').toBe(3);
+    expect(turnsOf([{ kind: 'hold', reason: 'oom_kills' }], rows)).toBe(0);
+  });
+
+  test.each([
+    ['unfinished_turn', 1],
+    ['acked_retryable', 1],
+    ['host_ended_turn', 0],
+  ] as const)('a retry for %s is %i turns', (reason, turns) => {
+    const [retry] = planSync(
+      facts({ acked: [acked({ status: 'failed', errorClass: 'retryable' })] }),
+      true,
+      POLICY,
+      NOW,
+    ).actions;
+    expect(retry?.kind === 'retry' && turnsOf([{ ...retry, reason }], [])).toBe(turns);
   });
 
   test('says whether it has a limit at all', () => {

@@ -21,6 +21,10 @@ describe('an answer that equals an earlier one', () => {
     ['but to another message', said('a2', NOW + 10 * SECOND, 'same', 'm2'), [NOW + SECOND], false],
     ['at a time that is none', said('a2', null), [NOW + SECOND], false],
     ['the attempt ended as it was written', said('a2', NOW + 10 * SECOND), [NOW], true],
+    ['written to the millisecond before the attempt ended', said('a2', NOW + 1_001), [NOW + 1_999], false],
+    ['written to the millisecond as the attempt ended', said('a2', NOW + 1_001), [NOW + 1_001], false],
+    ['written to the millisecond after the attempt ended', said('a2', NOW + 1_002), [NOW + 1_001], true],
+    ['written at the very time of the first', said('a2', NOW), [NOW], false],
     ['written in whole seconds', said('a2', NOW + SECOND), [NOW + 1_999], true],
     ['written before the attempt ended', said('a2', NOW + SECOND), [NOW + 2_000], false],
   ])('L25: %s', (_, later, endsMs, isDuplicate) => {

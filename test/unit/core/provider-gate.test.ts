@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { gateAfterLimit, gateAfterProbe, gatePermission } from '../../../src/core/provider-gate.js';
+import {
+  gateAfterLimit,
+  gateAfterProbe,
+  gatePermission,
+  isGatePast,
+  opensGate,
+} from '../../../src/core/provider-gate.js';
 import type { ProviderGate } from '../../../src/core/provider-gate.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { DAY, HOUR, MINUTE, NOW, SECOND } from './builders.js';
@@ -8,6 +14,8 @@ import { DAY, HOUR, MINUTE, NOW, SECOND } from './builders.js';
 const one = 'demo/one' as SessionAddress;
 const two = 'demo/two' as SessionAddress;
 const limited = (retryAtMs: number, atMs = NOW): ProviderGate => gateAfterLimit(undefined, one, retryAtMs, atMs);
+const refusedAgain = (retryAtMs: number, atMs: number): ProviderGate =>
+  gateAfterLimit(gateAfterProbe(limited(retryAtMs), two, atMs), two, retryAtMs, atMs);
 
 describe('the gate of a provider', () => {
   test.each<[string, ProviderGate | undefined, SessionAddress, number, unknown]>([
@@ -26,8 +34,28 @@ describe('the gate of a provider', () => {
       NOW,
       { kind: 'limited', untilMs: NOW + 30 * SECOND },
     ],
-    ['for three hours: a probe after one', limited(NOW + 3 * HOUR), two, NOW, { kind: 'limited', untilMs: NOW + HOUR }],
-    ['the first probe', limited(NOW + 3 * HOUR), two, NOW + HOUR, { kind: 'probe' }],
+    [
+      'for six minutes: a probe after a third',
+      limited(NOW + 6 * MINUTE),
+      two,
+      NOW,
+      { kind: 'limited', untilMs: NOW + 2 * MINUTE },
+    ],
+    [
+      'for three hours: whether it is so is tried after five minutes',
+      limited(NOW + 3 * HOUR),
+      two,
+      NOW,
+      { kind: 'limited', untilMs: NOW + 5 * MINUTE },
+    ],
+    ['the first probe', limited(NOW + 3 * HOUR), two, NOW + 5 * MINUTE, { kind: 'probe' }],
+    [
+      'it was refused too: the next one in the middle',
+      refusedAgain(NOW + 3 * HOUR, NOW + 5 * MINUTE),
+      one,
+      NOW + HOUR,
+      { kind: 'limited', untilMs: NOW + 95 * MINUTE },
+    ],
     ['the time has come', limited(NOW + 30 * SECOND), two, NOW + 30 * SECOND, { kind: 'probe' }],
     ['long after', limited(NOW + 30 * SECOND), two, NOW + DAY, { kind: 'probe' }],
     ['a clock that was set back', limited(NOW + 3 * HOUR), two, NOW - HOUR, { kind: 'open' }],
@@ -47,6 +75,22 @@ describe('the gate of a provider', () => {
     const atMs = NOW + 30 * SECOND;
     const again = gateAfterLimit(gateAfterProbe(limited(atMs), one, atMs), one, atMs + 45 * SECOND, atMs);
     expect(gatePermission(again, two, atMs)).toEqual({ kind: 'limited', untilMs: atMs + 45 * SECOND });
+  });
+
+  it('L18: is opened by an answer of whoever began after the limit, not of who ran before', () => {
+    const gate = limited(NOW + 30 * SECOND);
+    expect(opensGate(gate, NOW - 1)).toBe(false);
+    expect(opensGate(gate, NOW)).toBe(true);
+  });
+
+  it('L18: says nothing any more a minute after its time and its probe', () => {
+    const atMs = NOW + 30 * SECOND;
+    const gate = limited(atMs);
+    expect(isGatePast(gate, atMs + MINUTE - 1)).toBe(false);
+    expect(isGatePast(gate, atMs + MINUTE)).toBe(true);
+    expect(isGatePast(gateAfterProbe(gate, one, atMs), atMs + MINUTE)).toBe(false);
+    expect(isGatePast(gateAfterProbe(gate, one, atMs), atMs + 2 * MINUTE)).toBe(true);
+    expect(isGatePast(gate, NOW - 1), 'a clock that was set back').toBe(true);
   });
 
   it('L18: others that are refused too make it no shorter', () => {

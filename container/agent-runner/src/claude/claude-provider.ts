@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { RUNNER_ENV } from '../../../../src/protocol/workspace.js';
 import { attachmentsOf } from '../attachments.js';
+import { cutAnswer } from '../cut-answer.js';
 import { Leash } from '../leash.js';
 import type { Log } from '../log.js';
 import { plainText } from '../message-text.js';
@@ -10,7 +11,7 @@ import type { Settings } from '../settings.js';
 import { StderrReader } from '../stderr-reports.js';
 import { TurnOutbox } from '../turn-outbox.js';
 import type { HandOver } from '../turn-outbox.js';
-import { Conversation } from './conversation.js';
+import { Conversation, CUT_OFF } from './conversation.js';
 import { JsonLines } from './json-lines.js';
 import { judgeRun } from './judge-run.js';
 
@@ -93,8 +94,7 @@ async function run({ options, leash, outbox, turn, report, stop }: Call): Promis
   const { usage } = conversation;
   const facts = { program: options.command[0], resumed: resume !== null };
   const failed = judgeRun(conversation, end, stderr.end().tail, facts);
-  // A success with an empty result happens where the last message has the answer.
-  const text = (conversation.result?.text ?? '').trim() || conversation.lastText;
+  const text = answerIn(conversation);
   if (stop.aborted && (outlivedGrace || failed !== undefined || text === '')) return { kind: 'unfinished', usage };
   if (failed !== undefined) return { ...failed, ...producedBy(conversation, failed, turn), usage };
   if (Buffer.byteLength(JSON.stringify({ text })) > MAX_ANSWER_BYTES) return { ...TOO_LARGE, usage };
@@ -124,6 +124,12 @@ function withFiles(content: string, inbound: string): string {
   const { text, value } = plainText(content);
   const paths = attachmentsOf(value).map(({ path }) => `[attached file: ${join(dirname(inbound), path)}]`);
   return [text, ...paths].filter((line) => line !== '').join('\n');
+}
+
+function answerIn(conversation: Conversation): string {
+  if (conversation.isCutOff) return cutAnswer(conversation.said, CUT_OFF);
+  // A success with an empty result happens where the last message has the answer.
+  return (conversation.result?.text ?? '').trim() || conversation.lastText;
 }
 
 /** Of a context that became too long in the middle of the work. */

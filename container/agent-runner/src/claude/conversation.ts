@@ -4,6 +4,9 @@ import type { Usage } from '../usage.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The class of an answer that was longer than allowed. */
+export const CUT_OFF = 'max_output_tokens';
+
 /** The event that ends a run. */
 export interface Result {
   readonly subtype: string;
@@ -60,6 +63,11 @@ export class Conversation {
   /** The last thing that it said. */
   get lastText(): string {
     return this.#texts.at(-1) ?? '';
+  }
+
+  /** It ended in the middle of what it said. */
+  get isCutOff(): boolean {
+    return this.apiError === CUT_OFF && this.#texts.length > 0;
   }
 
   get usage(): Usage {

@@ -1,8 +1,10 @@
 import type { ErrorClass } from '../../../../src/protocol/rows.js';
 import { firstBytes } from '../cut-text.js';
 import type { Failed } from '../provider.js';
+import { sensibleInstant } from '../sensible-instant.js';
 import { judgeFailure, MAX_ERROR_BYTES } from '../verdict.js';
 import type { ProgramEnd } from '../verdict.js';
+import { CUT_OFF } from './conversation.js';
 import type { Conversation, Result } from './conversation.js';
 
 /** How the program says, in an error, that it does not know the session which it was to resume. */
@@ -35,7 +37,7 @@ const API_ERRORS: Readonly<Record<string, Verdict>> = {
   billing_error: UNUSABLE,
   invalid_request: REFUSED,
   model_not_found: REFUSED,
-  max_output_tokens: REFUSED,
+  [CUT_OFF]: REFUSED,
 };
 
 /** What a run failed as; undefined: it has an answer. Never judged by what the agent says in an answer. */
@@ -69,18 +71,19 @@ function isFailure({ isError, subtype }: Result): boolean {
 function judgeResult(run: Conversation, result: Result): Failed | undefined {
   const error = [result.text, ...result.errors].find((text) => text !== '') ?? result.subtype;
   const isTooLong = isFailure(result) && [result.text, ...result.errors].some((text) => TOO_LONG.test(text));
-  if (result.terminalReason === 'prompt_too_long' || isTooLong) {
+  if (result.terminalReason === 'prompt_too_long' || result.apiStatus === 413 || isTooLong) {
     return failed({ errorClass: 'context_overflow', isDown: false }, error, null);
   }
   const verdict = verdictOf(run, result);
   if (verdict === undefined) return undefined;
   const isLimit = verdict.errorClass === 'rate_limited' || LIMIT_ENDS.test(error);
   if (!isLimit) return failed(verdict, error, null);
-  const seconds = LIMIT_ENDS.exec(error)?.[1];
-  return failed(LIMITED, error, run.limitEndsAtMs ?? (seconds === undefined ? null : Number(seconds) * 1000));
+  const atMs = run.limitEndsAtMs ?? Number(LIMIT_ENDS.exec(error)?.[1]) * 1000;
+  return failed(LIMITED, error, sensibleInstant(atMs, Date.now()));
 }
 
 function verdictOf(run: Conversation, result: Result): Verdict | undefined {
+  if (run.isCutOff) return undefined;
   if (result.terminalReason === 'blocking_limit') return LIMITED;
   // The status alone could be a wrong key's.
   if (run.apiError === 'oauth_org_not_allowed') return ENDED;
@@ -96,7 +99,7 @@ function verdictOf(run: Conversation, result: Result): Verdict | undefined {
 function byStatus(status: number): Verdict {
   if (status === 429) return LIMITED;
   if (status === 401 || status === 402 || status === 403) return UNUSABLE;
-  return status >= 500 || status === 408 ? UNAVAILABLE : REFUSED;
+  return status >= 500 || status === 408 || status === 409 ? UNAVAILABLE : REFUSED;
 }
 
 function failed({ errorClass, isDown }: Verdict, error: string, retryAtMs: number | null): Failed {

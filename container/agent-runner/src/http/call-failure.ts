@@ -5,7 +5,7 @@ export type CallFailure =
   | { readonly kind: 'silent'; readonly deadlineMs: number }
   | { readonly kind: 'too_large'; readonly maxBytes: number }
   /** Not what an API says: a page, or what cannot be read. */
-  | { readonly kind: 'no_api'; readonly status: number; readonly contentType: string }
+  | { readonly kind: 'no_api'; readonly status: number; readonly headers: Headers }
   | { readonly kind: 'refused'; readonly status: number; readonly headers: Headers; readonly body: string };
 
 /** Thrown by `watchedFetch`, through the SDK, to whoever called. */

@@ -1,4 +1,5 @@
 import type { LanguageModel } from 'ai';
+import { cutAnswer } from '../cut-answer.js';
 import { textOf } from '../message-text.js';
 import type { HttpProviderName } from '../provider-choice.js';
 import type { Completed, Failed, Message, Outcome, Provider, Turn, TurnReport } from '../provider.js';
@@ -161,13 +162,15 @@ function conversationOf(turn: Turn): { role: 'user' | 'assistant'; content: stri
   return merged;
 }
 
-/** How providers call an answer that ended because the context was full, and one that they keep back. */
+/** How providers call an answer that ended because the context was full, because it was long, and one that they keep back. */
 const FULL = ['model_context_window_exceeded'];
+const LONG = /^(length|max_tokens)$/i;
 const KEPT_BACK = /content.?filter|safety|refusal|prohibited|recitation|blocklist|spii/i;
 
 function judge(reply: Reply, watched: WatchedFetch, to: Message): Completed | Failed {
-  const { text, finish } = reply;
-  const answers = text.trim() === '' ? [] : [{ to, text }];
+  const { finish } = reply;
+  const text = textIn(reply);
+  const answers = text === '' ? [] : [{ to, text }];
   const failure = watched.failure ?? findCallFailure(reply.thrown);
   const wrong = reply.isTooLarge || Buffer.byteLength(JSON.stringify({ text })) > MAX_ANSWER_BYTES;
   if (wrong) return judgeFailure({ kind: 'too_large', maxBytes: MAX_ANSWER_BYTES }, Date.now());
@@ -179,7 +182,17 @@ function judge(reply: Reply, watched: WatchedFetch, to: Message): Completed | Fa
   if (FULL.includes(finish)) return { ...failed('context_overflow', false, finish), answers };
   if (answers.length > 0) return { kind: 'completed', answers, providerSession: null };
   if (KEPT_BACK.test(finish)) return failed('fatal', false, `the provider kept its answer back (${finish})`);
+  // The next try would be as long, and nothing costs more.
+  if (LONG.test(finish))
+    return failed('fatal', false, `no word of an answer within the limit of its output (${finish})`);
   return failed('retryable', false, `an empty answer (${finish})`);
+}
+
+/** '': it says nothing. */
+function textIn({ text, finish }: Reply): string {
+  if (text.trim() === '') return '';
+  const isCut = finish !== undefined && (LONG.test(finish) || KEPT_BACK.test(finish));
+  return isCut ? cutAnswer(text, finish) : text;
 }
 
 /** Of the SDK's own errors only a name: they hold the request. */

@@ -1,6 +1,7 @@
 import type { ErrorClass } from '../../../../src/protocol/rows.js';
 import { firstBytes } from '../cut-text.js';
 import type { Failed } from '../provider.js';
+import { sensibleInstant } from '../sensible-instant.js';
 import { MAX_ERROR_BYTES } from '../verdict.js';
 import type { CallFailure } from './call-failure.js';
 import { findReplyError, parseJson, readReplyError } from './reply-error.js';
@@ -22,6 +23,10 @@ const NO_KEY_WORDS = ['API_KEY_INVALID', 'invalid_api_key'];
 const ENDED_WORDS = ['account_deactivated'];
 /** A limit that no waiting lifts: another provider is worth asking. */
 const USED_UP_WORDS = ['insufficient_quota'];
+/** Of a request: what makes it large is what was said before. */
+const TOO_LARGE = 413;
+/** Below 500, what may be otherwise at the next try: a request that timed out, and one that met another. */
+const PASSING = [408, 409];
 
 export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
   switch (failure.kind) {
@@ -31,11 +36,8 @@ export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
       return failed('retryable', true, `no byte came for ${String(failure.deadlineMs)} ms`);
     case 'too_large':
       return failed('fatal', false, `the answer is larger than ${String(failure.maxBytes)} bytes`);
-    case 'no_api': {
-      const what = `status ${String(failure.status)} with a page in place of an API's reply`;
-      const isRefused = failure.status >= 300 && failure.status < 500;
-      return failed(isRefused ? 'fatal' : 'retryable', true, `${what}: is BASE_URL right?`);
-    }
+    case 'no_api':
+      return judgePage(failure, nowMs);
     case 'refused': {
       const { status, body } = failure;
       if (status >= 300 || findReplyError(parseJson(body)) !== undefined) {
@@ -48,6 +50,15 @@ export function judgeFailure(failure: CallFailure, nowMs: number): Failed {
       );
     }
   }
+}
+
+/** Gateways and proxies say with a page what an API says with an error. */
+function judgePage({ status, headers }: Extract<CallFailure, { kind: 'no_api' }>, nowMs: number): Failed {
+  const what = `status ${String(status)} with a page in place of an API's reply`;
+  if (status === TOO_LARGE) return failed('context_overflow', false, what);
+  if (status === 429) return { ...failed('rate_limited', false, what), retryAtMs: retryAtMs(headers, nowMs) };
+  const isRefused = status >= 300 && status < 500 && !PASSING.includes(status);
+  return failed(isRefused ? 'fatal' : 'retryable', true, `${what}: is BASE_URL right?`);
 }
 
 /** An error that a provider told of, with the reply's status and headers where it came as one. */
@@ -65,18 +76,18 @@ export function judgeReply(
   if (status === 429) {
     const isUsedUp = error.words.some((word) => USED_UP_WORDS.includes(word));
     const told = reply === undefined ? null : retryAtMs(reply.headers, nowMs);
-    const delayed = error.retryAfterMs === null ? null : nowMs + error.retryAfterMs;
+    const delayed = error.retryAfterMs === null ? null : sensibleInstant(nowMs + error.retryAfterMs, nowMs);
     return { ...failed('rate_limited', isUsedUp, message), retryAtMs: told ?? delayed };
   }
-  if (status === null || status >= 500 || status === 408) return failed('retryable', true, message);
+  if (status === null || status >= 500 || PASSING.includes(status)) return failed('retryable', true, message);
   if (status < 400) return failed('fatal', true, `${message}: redirected; BASE_URL must name the place itself`);
   return failed('fatal', [401, 402, 403].includes(status), message);
 }
 
 function isTooLong({ words, message }: ReplyError, status: number | null): boolean {
-  if (words.some((word) => TOO_LONG_WORDS.includes(word))) return true;
+  if (status === TOO_LARGE || words.some((word) => TOO_LONG_WORDS.includes(word))) return true;
   // An error of the request, and no other, is looked at for words that are meant for people.
-  return (status === 400 || status === 413 || status === null) && TOO_LONG_MESSAGES.some((one) => one.test(message));
+  return (status === 400 || status === null) && TOO_LONG_MESSAGES.some((one) => one.test(message));
 }
 
 export function failed(errorClass: ErrorClass, isDown: boolean, error: string): Failed {

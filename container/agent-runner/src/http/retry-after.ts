@@ -1,5 +1,5 @@
-/** Longer than any limit; what is further ahead is no time. */
-const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
+import { sensibleInstant } from '../sensible-instant.js';
+
 const SPAN_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 interface Limit {
@@ -26,12 +26,12 @@ const LIMITS: readonly Limit[] = [
  */
 export function retryAtMs(headers: Headers, nowMs: number): number | null {
   const waitMs = numberIn(headers.get('retry-after-ms'));
-  if (waitMs !== undefined) return sensible(nowMs + waitMs, nowMs);
+  if (waitMs !== undefined) return sensibleInstant(nowMs + waitMs, nowMs);
   const after = headers.get('retry-after');
-  if (after !== null) return sensible(instantOf(after, nowMs, 1_000), nowMs);
+  if (after !== null) return sensibleInstant(instantOf(after, nowMs, 1_000), nowMs);
   const resets = LIMITS.flatMap(({ remaining, reset }) => {
     const value = headers.get(reset);
-    const atMs = value === null ? null : sensible(instantOf(value, nowMs, 1), nowMs);
+    const atMs = value === null ? null : sensibleInstant(instantOf(value, nowMs, 1), nowMs);
     return atMs === null ? [] : [{ atMs, isUsedUp: numberIn(headers.get(remaining)) === 0 }];
   });
   const usedUp = resets.filter(({ isUsedUp }) => isUsedUp).map(({ atMs }) => atMs);
@@ -58,8 +58,4 @@ function spanOf(text: string): number | undefined {
 
 function numberIn(text: string | null): number | undefined {
   return text !== null && /^\d{1,15}(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
-}
-
-function sensible(atMs: number, nowMs: number): number | null {
-  return Number.isFinite(atMs) && atMs - nowMs < LONGEST_MS ? Math.max(Math.ceil(atMs), nowMs) : null;
 }

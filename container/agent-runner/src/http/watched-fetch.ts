@@ -44,7 +44,7 @@ export class WatchedFetch {
     const { status, headers } = response;
     const body = await this.#bodyOf(response);
     const isPage = contentType.includes('html') || /^\s*</.test(body);
-    throw this.#fail(isPage ? { kind: 'no_api', status, contentType } : { kind: 'refused', status, headers, body });
+    throw this.#fail(isPage ? { kind: 'no_api', status, headers } : { kind: 'refused', status, headers, body });
   };
 
   /** The call is over, or given up. */
