@@ -69,9 +69,11 @@ export function nanoclawOperations(settings: FilesSettings) {
         (file === 'inbound' ? checkInbound : checkOutbound)(mailbox(source)[file]);
         return {};
       }),
-    nanoclawForget: (source: Source, file: keyof Mailbox) => {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(mailbox(source)[file] + suffix, { force: true });
-    },
+    nanoclawForget: (source: Source, file: keyof Mailbox) =>
+      made(() => {
+        for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(mailbox(source)[file] + suffix, { force: true });
+        return {};
+      }),
     nanoclawSeries: (source: Source) => readOf(() => ({ rows: readSeries(mailbox(source)) })),
     nanoclawMessages: (source: Source, after: number, maxBytes: number) =>
       readOf(() => readMessages(mailbox(source), after, maxBytes)),

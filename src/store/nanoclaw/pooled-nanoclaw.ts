@@ -74,7 +74,10 @@ export class PooledNanoclaw implements Nanoclaw {
     const inbound = await this.#openOne(source, session, 'inbound');
     if (inbound.kind === 'refused') return inbound;
     const outbound = await this.#openOne(source, session, 'outbound');
-    if (outbound.kind === 'refused') await this.#require('nanoclawForget', [source, 'outbound']);
+    if (outbound.kind === 'refused') {
+      const forgotten = await this.#try('nanoclawForget', [source, 'outbound']);
+      if (forgotten.kind === 'refused') return forgotten;
+    }
     return { kind: 'ok', inbound: inbound.state, outbound: outbound.kind === 'ok' ? outbound.state : outbound };
   }
 
