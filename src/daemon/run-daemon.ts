@@ -1,6 +1,7 @@
 import type { StartOptions } from '../cli/host.js';
 import type { Reload } from '../config/reload.js';
 import type { Settings } from '../config.js';
+import { cleanImports } from '../desk/import/clean-imports.js';
 import { cleanStaging } from '../desk/stage-attachment.js';
 import { serveHttp } from '../http/server.js';
 import { createMetrics } from '../observe/metrics.js';
@@ -68,6 +69,7 @@ async function serve(
   await Promise.race([starting, stopping.requested, later(SERVE_AFTER_MS)]);
   if (stopping.isRequested()) return;
   void cleanStaging(desk);
+  void cleanImports(desk);
   upkeep.start();
   const server = await serveHttp({ desk, metrics: createMetrics(desk.registry) });
   log.info({ socket: server.socketPath }, 'ready');

@@ -8,20 +8,23 @@ import type {
   ImportedAnswer,
   ImportedMessage,
 } from '../core/import/foreign.js';
-import type { SessionAddress } from '../protocol/address.js';
+import type { MessageId, SessionAddress } from '../protocol/address.js';
 
 /**
  * A NanoClaw v2 installation, read-only: nothing in its folder is opened for writing, nor by SQLite at all; databases are
  * copied aside, and the copies opened in child processes. And the files of sessions that are being brought over: made beside the others, and put
- * in their place when they are whole.
+ * in their place when they are whole. What cannot be read, made or put in place is `refused`, also where a file worker was lost over it: that
+ * concerns one session. A rejected promise concerns all of them (disk full, file workers that do not start).
  */
 export interface Nanoclaw {
   /** Copies the central database aside. One import at a time: `busy` is another one. Ended by `end`, whatever happens. */
   begin(
     folder: string,
   ): Promise<Read<{ readonly source: Source }> | { readonly kind: 'not_found' | 'busy'; readonly why: string }>;
-  /** Removes the copies. Idempotent. */
+  /** Removes the copies, and what was made of sessions and not put in its place. Idempotent. */
   end(source: Source): Promise<void>;
+  /** The same of imports that were killed, before any that begins later reads or makes something. `busy`: one is under way. */
+  clean(): Promise<'cleaned' | 'busy'>;
 
   groups(source: Source): Promise<Read<{ readonly groups: readonly ForeignGroup[]; readonly zone: string | null }>>;
   sessions(source: Source, after: number): Promise<Read<Page<ForeignSession>>>;
@@ -52,8 +55,8 @@ export interface Nanoclaw {
    * Readies a place for the files of a session that is new; what an earlier import left of it is removed. `taken`: a folder is there
    * that was not made with the same mark. `dryRun`: only answers.
    */
-  prepare(session: SessionAddress, mark: string, dryRun: boolean): Promise<'ready' | 'taken'>;
-  write(session: SessionAddress, rows: ImportRows): Promise<{ readonly collisions: readonly string[] }>;
+  prepare(session: SessionAddress, mark: string, dryRun: boolean): Promise<Read<Prepared>>;
+  write(session: SessionAddress, rows: ImportRows): Promise<Read<{ readonly collisions: readonly string[] }>>;
   copyFile(
     source: Source,
     from: FolderName,
@@ -61,10 +64,16 @@ export interface Nanoclaw {
     box: Box,
     file: FileToCopy,
   ): Promise<Read<Record<never, never>>>;
-  /** Puts it in its place, whole and durable. */
-  place(session: SessionAddress): Promise<void>;
+  /** Of the messages that were written. */
+  messageIds(session: SessionAddress, after: number): Promise<Read<Page<MessageId>>>;
+  /** Puts it in its place, whole and durable, when messages without a number have theirs, behind all others. */
+  place(session: SessionAddress): Promise<Read<Record<never, never>>>;
   /** Removes what was made of it so far. Idempotent. */
-  drop(session: SessionAddress): Promise<void>;
+  drop(session: SessionAddress): Promise<Read<Record<never, never>>>;
+}
+
+export interface Prepared {
+  readonly state: 'ready' | 'taken';
 }
 
 /** Names an import under way. */
@@ -75,7 +84,7 @@ export interface Source {
 }
 
 export type Read<T> = (T & { readonly kind: 'ok' }) | Refused;
-/** For people: what cannot be read, and why. */
+/** For people: what cannot be done, and why. */
 export interface Refused {
   readonly kind: 'refused';
   readonly why: string;

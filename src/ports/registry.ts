@@ -97,6 +97,8 @@ export interface Registry {
   spooled(session: SessionAddress, limit: number): readonly NewMessage[];
   /** An id that was accepted is not accepted again, whatever the content: what it named was cancelled. */
   spendMessageId(session: SessionAddress, id: MessageId): void;
+  /** Ids of messages that came into the file by another way: nothing is accepted under them, whatever the content. */
+  occupyMessageIds(session: SessionAddress, ids: readonly MessageId[]): void;
   /** Messages in the spool that begin a series, oldest first. */
   spooledSeries(session: SessionAddress): readonly NewMessage[];
   /** Whether a message that is still in the spool has a file of this staging folder. */

@@ -86,6 +86,10 @@ export class InProcessSessionFiles extends OperatedSessionFiles {
   protected override leftBehind(): void {
     // Nor of this.
   }
+
+  protected override undelivered(): void {
+    // Nor of this.
+  }
 }
 
 function carryOut<T>(what: string, work: () => T): T {

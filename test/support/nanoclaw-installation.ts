@@ -116,6 +116,15 @@ export class NanoclawInstallation {
     return this;
   }
 
+  /** Changes the central database that is in its place. */
+  change(sql: string): this {
+    const db = new Database(this.path('data', 'v2.db'));
+    db.pragma('foreign_keys = OFF');
+    db.exec(sql);
+    db.close();
+    return this;
+  }
+
   remove(): void {
     if (this.#central.open) this.#central.close();
     rmSync(this.#making, { recursive: true, force: true });
@@ -178,15 +187,15 @@ export class NanoclawSession {
     return this;
   }
 
-  /** Very many completed ones at once. */
-  history(count: number): this {
+  /** Very many completed ones at once; not numbered: as the first versions have them. */
+  history(count: number, { numbered = true }: { readonly numbered?: boolean } = {}): this {
     this.#open('inbound', (db) => {
       const content = JSON.stringify({ text: 'old' });
       const one = db.prepare(
         "INSERT INTO messages_in (id, seq, kind, timestamp, status, content) VALUES (?, ?, 'chat', ?, 'completed', ?)",
       );
       db.transaction(() => {
-        for (let at = 0; at < count; at += 1) one.run(`old-${at}`, (this.#seq += 2), AT, content);
+        for (let at = 0; at < count; at += 1) one.run(`old-${at}`, numbered ? (this.#seq += 2) : null, AT, content);
       })();
     });
     return this;

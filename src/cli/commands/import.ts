@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { ImportedSessionView, ImportNoteView, ImportView } from '../../desk/import/import-view.js';
+import type { ImportAborted, ImportedSessionView, ImportNoteView, ImportView } from '../../desk/import/import-view.js';
+import { NightporterError } from '../../protocol/errors.js';
 import { oneLine } from '../../protocol/plain-text.js';
 import type { Cli } from '../command.js';
 import { examples, withCommonOptions } from '../command.js';
@@ -35,12 +36,20 @@ ${examples('nightporter import nanoclaw ~/nanoclaw --dry-run', 'nightporter impo
           const view = await desk.api.importNanoclaw({ folder: resolve(folder), dryRun, group: options.group });
           if (context.json) await printJson(context.output, view);
           else await context.output.write(importText(view));
+          if (view.aborted !== null) throw endedEarly(view.aborted);
           return 0;
         } finally {
           await desk.close();
         }
       }),
     );
+}
+
+function endedEarly({ session, code, message }: ImportAborted): NightporterError {
+  return new NightporterError(
+    code,
+    `the import ended at ${session}: ${message}; run it again, it goes on where it was`,
+  );
 }
 
 function importText({ sessions, counts, notes, dryRun }: ImportView): string {

@@ -139,6 +139,8 @@ export interface ImportedSession {
   readonly zone: string;
   /** What its names had been, where they could not stay. */
   readonly renamedFrom: string | null;
+  /** It was brought before, as what it is named. */
+  readonly isKnown: boolean;
 }
 
 /** `left`: not brought; `changed`: brought, but not as it was. */

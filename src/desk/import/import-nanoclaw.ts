@@ -1,22 +1,29 @@
 import { isAbsolute } from 'node:path';
-import type { ForeignSession, ImportedSession } from '../../core/import/foreign.js';
+import type { ForeignGroup, ForeignSession, ImportedSession } from '../../core/import/foreign.js';
 import { nameSessions } from '../../core/import/sessions.js';
+import type { KnownSessions } from '../../core/import/sessions.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { splitAddress } from '../../protocol/address.js';
+import type { SessionAddress } from '../../protocol/address.js';
+import { isZone } from '../../protocol/zones.js';
 import type { Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
 import type { ImportInput } from '../api.js';
+import { describeError } from '../describe-error.js';
 import type { Desk } from '../desk.js';
 import { quoted } from '../input-texts.js';
 import { importSession } from './import-session.js';
 import { NoteBook, sumOf } from './import-view.js';
-import type { ImportedSessionView, ImportView } from './import-view.js';
+import type { ImportAborted, ImportedSessionView, ImportView } from './import-view.js';
+import { findBrought, releaseReserved } from './register-session.js';
 
 const SESSIONS_MAX = 100_000;
+const ZONE_SHOWN_CHARS = 100;
 
 /**
  * Brings over sessions, messages, series and history of a NanoClaw v2 installation, one session after the other, each whole or not at all.
- * What cannot be brought is listed; what was brought before is left as it is, so that it may be run again at any time.
- * @throws NightporterError `usage`, `not_found` (no installation), `refused` (unreadable, another import), `failed`
+ * What cannot be brought is listed; what was brought before is left as it is, so that it may be run again at any time. Only a full disk and what
+ * concerns the registry end it early: `aborted`.
+ * @throws NightporterError `usage`, `not_found` (no installation), `refused` (unreadable, another import), `failed` (before the first session)
  */
 export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<ImportView> {
   const { nanoclaw } = desk;
@@ -33,21 +40,30 @@ export async function importNanoclaw(desk: Desk, input: ImportInput): Promise<Im
     throw new NightporterError(code, begun.kind === 'refused' ? unreadable(input.folder, begun.why) : begun.why);
   }
   try {
+    releaseReserved(desk);
     return await importFrom(desk, nanoclaw, begun.source, input);
   } finally {
-    await nanoclaw.end(begun.source);
+    await cleanUp(desk, nanoclaw, begun.source);
+  }
+}
+
+/** What fails here is done by the next import or start: it keeps nobody from what is to be told. */
+async function cleanUp(desk: Desk, nanoclaw: Nanoclaw, source: Source): Promise<void> {
+  try {
+    await nanoclaw.end(source);
+    releaseReserved(desk);
+  } catch (err) {
+    desk.log.error({ err }, 'import could not be cleaned up after');
   }
 }
 
 async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input: ImportInput): Promise<ImportView> {
   const found = requireRead(source, await nanoclaw.groups(source));
-  const rows = await readSessions(nanoclaw, source);
+  const { rows, known } = await readSessions(desk, nanoclaw, source);
   const notes = new NoteBook();
-  const zone = found.zone ?? desk.settings().timezone;
-  if (found.zone === null) {
-    notes.add({ kind: 'changed', reason: 'no TZ in its .env: series are taken to be in this zone', of: zone });
-  }
-  const named = nameSessions(found.groups, rows.filter(isNamed), zone, desk.clock.now());
+  const zone = chooseZone(found.zone, desk.settings().timezone, notes);
+  noteUnknownZones(found.groups, zone, notes);
+  const named = nameSessions(found.groups, rows.filter(isNamed), { zone, nowMs: desk.clock.now(), known });
   const chosen = chooseGroup(named, input.group);
   for (const row of rows) if (!isNamed(row)) notes.left('a row of sessions without a readable id', row.group);
   for (const { isRunning, id } of rows) {
@@ -56,34 +72,69 @@ async function importFrom(desk: Desk, nanoclaw: Nanoclaw, source: Source, input:
   }
   if (input.group === undefined) await noteStrayFolders(nanoclaw, source, rows, notes);
   const sessions: ImportedSessionView[] = [];
+  let aborted: ImportAborted | null = null;
   for (const session of chosen) {
-    sessions.push(await importSession({ desk, nanoclaw, source, dryRun: input.dryRun }, session));
+    try {
+      sessions.push(await importSession({ desk, nanoclaw, source, dryRun: input.dryRun }, session));
+    } catch (err) {
+      desk.log.error({ err, session: session.address }, 'import ended early');
+      aborted = { session: session.address, ...describeError(err) };
+      break;
+    }
   }
-  return viewOf(source, input.dryRun, sessions, notes);
+  return { dryRun: input.dryRun, source: source.root, sessions, counts: countsOf(sessions), aborted, notes: notes.all };
 }
 
-function viewOf(
-  source: Source,
-  dryRun: boolean,
-  sessions: readonly ImportedSessionView[],
-  notes: NoteBook,
-): ImportView {
+/** Of series whose group has none of its own: that of the installation where it is one, else ours. */
+function chooseZone(theirs: string | null, ours: string, notes: NoteBook): string {
+  if (theirs !== null && isZone(theirs)) return theirs;
+  if (theirs === null) {
+    notes.add({ kind: 'changed', reason: 'no TZ in its .env: series are taken to be in this zone', of: ours });
+  } else {
+    const reason = `a TZ in its .env that is no time zone here: series are taken to be in ${ours}`;
+    notes.add({ kind: 'changed', reason, of: cutZone(theirs) });
+  }
+  return ours;
+}
+
+function noteUnknownZones(groups: readonly ForeignGroup[], zone: string, notes: NoteBook): void {
+  for (const { zone: own } of groups) {
+    if (own === null || isZone(own)) continue;
+    const reason = `a zone of a group that is no time zone here: its series are taken to be in ${zone}`;
+    notes.add({ kind: 'changed', reason, of: cutZone(own) });
+  }
+}
+
+function cutZone(text: string): string {
+  return text.slice(0, ZONE_SHOWN_CHARS);
+}
+
+function countsOf(sessions: readonly ImportedSessionView[]): ImportView['counts'] {
   const count = (wanted: ImportedSessionView['state']): number =>
     sessions.filter(({ state }) => state === wanted).length;
-  const counts = {
+  return {
     brought: count('brought'),
     known: count('known'),
     left: count('left'),
     ...sumOf(sessions.map((session) => session.counts)),
   };
-  return { dryRun, source: source.root, sessions, counts, notes: notes.all };
 }
 
-async function readSessions(nanoclaw: Nanoclaw, source: Source): Promise<readonly ForeignSession[]> {
+/** `known`: those that were brought before. */
+async function readSessions(
+  { registry }: Desk,
+  nanoclaw: Nanoclaw,
+  source: Source,
+): Promise<{ readonly rows: readonly ForeignSession[]; readonly known: KnownSessions }> {
   const rows: ForeignSession[] = [];
+  const known = new Map<ForeignSession, SessionAddress>();
   for (let after: number | null = 0; after !== null;) {
     const page: Awaited<ReturnType<Nanoclaw['sessions']>> = requireRead(source, await nanoclaw.sessions(source, after));
     rows.push(...page.rows);
+    for (const row of page.rows) {
+      const address = findBrought(registry, row);
+      if (address !== undefined) known.set(row, address);
+    }
     after = page.next;
     if (rows.length > SESSIONS_MAX) {
       throw new NightporterError(
@@ -92,7 +143,7 @@ async function readSessions(nanoclaw: Nanoclaw, source: Source): Promise<readonl
       );
     }
   }
-  return rows;
+  return { rows, known };
 }
 
 function isNamed({ id, group }: ForeignSession): boolean {

@@ -1,56 +1,79 @@
-import type { ForeignMessage, ImportedMessage, ImportedSession } from '../../core/import/foreign.js';
-import { mapAnswer, mapMessage } from '../../core/import/messages.js';
-import { nameOf } from '../../core/import/names.js';
-import { isResumeKey, planSeries } from '../../core/import/series.js';
-import type { SeriesPlan } from '../../core/import/series.js';
-import type { Box, BoxFolder, FolderName, ImportRows, Nanoclaw, Read, Source } from '../../ports/nanoclaw.js';
+import type { ImportedSession } from '../../core/import/foreign.js';
+import type { SessionAddress } from '../../protocol/address.js';
+import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import type { FilesLook } from '../../ports/session-files.js';
+import { describeError } from '../describe-error.js';
 import type { Desk } from '../desk.js';
 import { finishRemovalAlone } from '../finish-removal.js';
 import { explainCaseTwin } from '../send-message.js';
-import { NOTHING, NoteBook } from './import-view.js';
-import type { ImportCounts, ImportedSessionView } from './import-view.js';
+import { NOTHING } from './import-view.js';
+import type { ImportedSessionView } from './import-view.js';
+import { originFact, registerSession, releaseReserved, reserveSession, occupyIds } from './register-session.js';
+import { SessionImport } from './session-import.js';
+import type { ImportWork } from './session-import.js';
+import { requireRead, SessionLeft } from './session-left.js';
 
-export interface ImportWork {
-  readonly desk: Desk;
-  readonly nanoclaw: Nanoclaw;
-  readonly source: Source;
-  readonly dryRun: boolean;
-}
-
-/** It cannot be brought; said of the session as a whole. */
-class SessionLeft extends Error {}
-
-/** Brings one session: its files are made beside their place, put there whole, and then its row is committed. */
+/** Brings one session: its files are made beside their place, put there whole, and then it is registered. */
 export async function importSession(work: ImportWork, session: ImportedSession): Promise<ImportedSessionView> {
-  const { desk, nanoclaw, dryRun } = work;
+  const { desk, dryRun } = work;
   const { address, from, status, provider } = session;
   const mark = JSON.stringify({ nanoclaw: [from.group, from.id] });
   const view = { from: `${from.group}/${from.id}`, session: address, status, provider, why: null };
   const nothing = { ...view, counts: NOTHING, notes: [] };
   // Also where it was deleted since: what was brought once is not brought again.
-  if (desk.registry.readFact(factOf(session)) === mark) return { ...nothing, state: 'known' };
+  const isKnown = session.isKnown || desk.registry.readFact(originFact(address)) === mark;
+  if (isKnown) return { ...nothing, state: 'known' };
   const one = new SessionImport(work, session);
   try {
     await requireFree(work, session, mark);
-    await one.bring();
-    if (!dryRun) {
-      await nanoclaw.place(address);
-      const look = await desk.files.look(address, { nowMs: desk.clock.now(), lane: 'normal' });
-      register(desk, session, mark, look.kind === 'ok' ? look : undefined);
-      desk.rounds?.hint(address);
-      desk.log.info({ session: address }, 'session imported');
-    }
+    await bringOne(work, one, session);
+    if (!dryRun) await putInPlace(work, session, mark);
     return { ...view, state: 'brought', counts: one.counts, notes: one.notes.all };
   } catch (error) {
     if (!(error instanceof SessionLeft)) throw error;
-    if (!dryRun) await nanoclaw.drop(address);
+    if (!dryRun) await giveUp(work, session);
     return { ...nothing, state: 'left', why: error.message };
   }
 }
 
-function factOf({ address }: ImportedSession): string {
-  return `nanoclaw:${address}`;
+/** What nobody has thought of in one session's rows does not keep the others from being brought. */
+async function bringOne({ desk }: ImportWork, one: SessionImport, { address }: ImportedSession): Promise<void> {
+  try {
+    await one.bring();
+  } catch (err) {
+    if (err instanceof SessionLeft || err instanceof NightporterError) throw err;
+    desk.log.error({ err, session: address }, 'session cannot be imported');
+    throw new SessionLeft(`its rows cannot be taken over: ${describeError(err).message}`);
+  }
+}
+
+async function giveUp({ desk, nanoclaw }: ImportWork, { address }: ImportedSession): Promise<void> {
+  releaseReserved(desk);
+  const dropped = await nanoclaw.drop(address);
+  if (dropped.kind === 'refused') {
+    desk.log.warn({ session: address, reason: dropped.why }, 'what an import made could not be removed');
+  }
+}
+
+async function putInPlace({ desk, nanoclaw }: ImportWork, session: ImportedSession, mark: string): Promise<void> {
+  const { address } = session;
+  reserveSession(desk, session);
+  await occupyIds(desk, nanoclaw, session);
+  requireRead(await nanoclaw.place(address));
+  registerSession(desk, session, mark, await findLook(desk, address));
+  desk.rounds?.hint(address);
+  desk.log.info({ session: address }, 'session imported');
+}
+
+/** undefined: it is looked at when it is due, which is at once. */
+async function findLook({ files, clock, log }: Desk, address: SessionAddress): Promise<FilesLook | undefined> {
+  try {
+    const look = await files.look(address, { nowMs: clock.now(), lane: 'normal' });
+    return look.kind === 'ok' ? look : undefined;
+  } catch (err) {
+    log.warn({ err, session: address }, 'imported session could not be looked at');
+    return undefined;
+  }
 }
 
 /** The address has no session, no folder, and none on its way out. */
@@ -65,208 +88,22 @@ async function requireFree(
   if (twin !== undefined) throw new SessionLeft(explainCaseTwin(address, twin));
   if (registry.findSession(address) !== undefined)
     throw new SessionLeft(`there is a session ${address} of another origin`);
-  if (registry.readFact(factOf(session)) !== undefined) {
+  if (registry.readFact(originFact(address)) !== undefined) {
     throw new SessionLeft(`${address} was imported from another installation`);
   }
-  const leftover = dryRun ? undefined : await finishRemovalAlone(desk, address);
+  const leftover = dryRun ? undefined : await removeOld(desk, address);
   if (leftover !== undefined)
     throw new SessionLeft(`the folder of the deleted session ${address} is not gone yet (${leftover})`);
-  if ((await nanoclaw.prepare(address, mark, dryRun)) === 'taken') {
+  if (requireRead(await nanoclaw.prepare(address, mark, dryRun)).state === 'taken') {
     throw new SessionLeft(`there is a folder of no session in its place (sessions/${address}): move it away`);
   }
 }
 
-/** All of it in one commit, with what a look says, also of a closed one. Due at once. */
-function register(
-  { registry, clock }: Desk,
-  session: ImportedSession,
-  mark: string,
-  look: FilesLook | undefined,
-): void {
-  const { address, createdAtMs, provider, project, title, status } = session;
-  const nowMs = clock.now();
-  registry.together(() => {
-    registry.createSession({ address, createdAtMs, provider, project, title, image: null, command: null });
-    if (look !== undefined) {
-      const { counts, signature, lastActiveMs, liveSeries, due } = look;
-      registry.recordLook(address, {
-        counts,
-        signature,
-        lastActiveMs,
-        liveSeries,
-        nextDueAtMs: due.oldestDueAtMs ?? due.nextDueAtMs,
-      });
-    }
-    if (status === 'closed') registry.setStatus(address, 'closed', nowMs, 'imported as closed');
-    registry.lowerNextDue(address, nowMs);
-    registry.writeFact(factOf(session), mark);
-  });
-}
-
-/** The rows and files of one session, page by page. */
-class SessionImport {
-  readonly notes = new NoteBook();
-  readonly #work: ImportWork;
-  readonly #session: ImportedSession;
-  readonly #folder: FolderName;
-  readonly #counts: Record<keyof ImportCounts, number> = { ...NOTHING };
-
-  constructor(work: ImportWork, session: ImportedSession) {
-    this.#work = work;
-    this.#session = session;
-    this.#folder = { group: session.from.group, session: session.from.id };
-    if (session.renamedFrom !== null) {
-      this.notes.add({
-        kind: 'changed',
-        reason: 'its name does not fit and is another one here',
-        of: session.renamedFrom,
-      });
-    }
+async function removeOld(desk: Desk, address: SessionAddress): Promise<string | undefined> {
+  try {
+    return await finishRemovalAlone(desk, address);
+  } catch (error) {
+    if (error instanceof DiskFull) throw error;
+    return describeError(error).message;
   }
-
-  get counts(): ImportCounts {
-    return this.#counts;
-  }
-
-  async bring(): Promise<void> {
-    const { nanoclaw, source } = this.#work;
-    const opened = requireRead(await nanoclaw.openSession(source, this.#folder));
-    if (opened.inbound.kind === 'there') {
-      await this.#bringMessages();
-      await this.#bringRouting();
-    }
-    if (opened.outbound.kind === 'refused') {
-      this.notes.left(`all answers and claims: ${opened.outbound.why}`, 'outbound.db');
-    } else if (opened.outbound.kind === 'there') {
-      await this.#bringAnswers();
-      await this.#bringState();
-    }
-  }
-
-  async #bringMessages(): Promise<void> {
-    const { nanoclaw, source, desk } = this.#work;
-    const series = planSeries(requireRead(await nanoclaw.series(source)).rows);
-    const late: ImportedMessage[] = [];
-    for (let after: number | null = Number.MIN_SAFE_INTEGER; after !== null;) {
-      const page: Awaited<ReturnType<Nanoclaw['messages']>> = await nanoclaw.messages(
-        source,
-        after,
-        desk.settings().messageMaxBytes,
-      );
-      const { rows, next } = requireRead(page);
-      const mapped = await this.#mapPage(rows, series);
-      late.push(...mapped.filter(({ seq }) => seq === null));
-      await this.#write({ messages: mapped.filter(({ seq }) => seq !== null) });
-      after = next;
-    }
-    await this.#write({ messages: late });
-  }
-
-  async #mapPage(rows: readonly ForeignMessage[], series: SeriesPlan): Promise<readonly ImportedMessage[]> {
-    const { desk } = this.#work;
-    const boxes = await this.#boxes(
-      'inbox',
-      rows.flatMap(({ id }) => id ?? []),
-    );
-    const nowMs = desk.clock.now();
-    const mapped: ImportedMessage[] = [];
-    for (const row of rows) {
-      const box = boxes.get(row.id ?? '');
-      const { rows: made, notes } = mapMessage(row, {
-        zone: this.#session.zone,
-        nowMs,
-        series,
-        files: box?.files ?? [],
-      });
-      this.notes.add(...notes);
-      mapped.push(...made);
-      if (box !== undefined && made.length > 0) await this.#copyBox('inbox', box);
-    }
-    for (const { status, recurrence } of mapped) {
-      this.#counts[status] += 1;
-      if (recurrence !== null) this.#counts.series += 1;
-    }
-    return mapped;
-  }
-
-  async #bringAnswers(): Promise<void> {
-    const { nanoclaw, source, desk } = this.#work;
-    for (let after: number | null = Number.MIN_SAFE_INTEGER; after !== null;) {
-      const page: Awaited<ReturnType<Nanoclaw['answers']>> = await nanoclaw.answers(
-        source,
-        after,
-        desk.settings().messageMaxBytes,
-      );
-      if (page.kind === 'refused') {
-        this.notes.left(`further answers: ${page.why}`, `row ${after}`);
-        return;
-      }
-      const boxes = await this.#boxes(
-        'outbox',
-        page.rows.flatMap(({ id }) => id ?? []),
-      );
-      const answers = [];
-      for (const answer of page.rows) {
-        const { row, notes } = mapAnswer(answer);
-        this.notes.add(...notes);
-        if (row === null) continue;
-        answers.push(row);
-        const box = boxes.get(answer.id ?? '');
-        if (box !== undefined) await this.#copyBox('outbox', box);
-      }
-      this.#counts.answers += answers.length;
-      await this.#write({ answers });
-      after = page.next;
-    }
-  }
-
-  async #bringRouting(): Promise<void> {
-    const read = await this.#work.nanoclaw.routing(this.#work.source);
-    if (read.kind === 'refused') this.notes.left(`where its agent may write to: ${read.why}`, 'destinations');
-    else if (!this.#work.dryRun) await this.#write({ routing: read.routing });
-  }
-
-  async #bringState(): Promise<void> {
-    const read = await this.#work.nanoclaw.state(this.#work.source);
-    if (read.kind === 'refused') {
-      this.notes.left(`its provider's session ids: ${read.why}`, 'session_state');
-      return;
-    }
-    const state = read.rows.filter(({ key }) => isResumeKey(key));
-    this.#counts.resumeIds += state.length;
-    await this.#write({ state });
-  }
-
-  async #boxes(box: Box, ids: readonly string[]): Promise<ReadonlyMap<string, BoxFolder>> {
-    const { nanoclaw, source } = this.#work;
-    const read = await nanoclaw.files(source, this.#folder, box, ids);
-    if (read.kind === 'ok') return new Map(read.found.map((folder) => [folder.id, folder]));
-    this.notes.left(`all files of its ${box}: ${read.why}`, box);
-    return new Map();
-  }
-
-  async #copyBox(box: Box, { id, files, refused }: BoxFolder): Promise<void> {
-    const { nanoclaw, source, dryRun } = this.#work;
-    for (const { name, why } of refused) this.notes.left(`a file of its ${box}: ${why}`, `${id}/${name}`);
-    for (const { name } of files) {
-      const file = { fromId: id, toId: nameOf(id), name };
-      const copied: Read<unknown> = dryRun
-        ? { kind: 'ok' }
-        : await nanoclaw.copyFile(source, this.#folder, this.#session.address, box, file);
-      if (copied.kind === 'ok') this.#counts.files += 1;
-      else this.notes.left(`a file of its ${box}: ${copied.why}`, `${id}/${name}`);
-    }
-  }
-
-  async #write(rows: ImportRows): Promise<void> {
-    const isEmpty = Object.values(rows).every((list: unknown) => Array.isArray(list) && list.length === 0);
-    if (this.#work.dryRun || isEmpty) return;
-    const { collisions } = await this.#work.nanoclaw.write(this.#session.address, rows);
-    for (const id of collisions) this.notes.left('a row whose id another one has', id);
-  }
-}
-
-function requireRead<T>(read: Read<T>): T & { readonly kind: 'ok' } {
-  if (read.kind === 'ok') return read;
-  throw new SessionLeft(read.why);
 }

@@ -1,4 +1,5 @@
 import type { ImportNote } from '../../core/import/foreign.js';
+import type { ErrorCode } from '../../protocol/errors.js';
 
 /** What an import did, or would do. */
 export interface ImportView {
@@ -7,8 +8,16 @@ export interface ImportView {
   readonly source: string;
   readonly sessions: readonly ImportedSessionView[];
   readonly counts: Readonly<Record<'brought' | 'known' | 'left' | keyof ImportCounts, number>>;
+  /** Why it ended before its last session, and at which; null: it did not. What is listed was brought all the same. */
+  readonly aborted: ImportAborted | null;
   /** What is said of no single session. */
   readonly notes: readonly ImportNoteView[];
+}
+
+export interface ImportAborted {
+  readonly session: string;
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 export interface ImportedSessionView {

@@ -6,10 +6,13 @@ import type { FolderDrift, Some, StrayFolder } from '../../ports/examination.js'
 import type { SessionAddress } from '../../protocol/address.js';
 import { codeOf } from '../session-files/finding.js';
 import { REMOVED_FOLDER } from '../session-files/remove.js';
+import { IMPORTING_SESSIONS_FOLDER } from '../session-files/session-paths.js';
 
 const EXAMPLES_MAX = 100;
 /** Files come before their row, and rows go before their files: what changed just now may be on its way. */
 const FRESH_MS = 60_000;
+/** On their way out, or not there yet. */
+const OF_NO_SESSION: ReadonlySet<string> = new Set([REMOVED_FOLDER, IMPORTING_SESSIONS_FOLDER]);
 const SELECT = "SELECT address, (signature IS NULL AND spooled > 0) OR status = 'closed' AS needs_none FROM sessions";
 
 /**
@@ -43,7 +46,7 @@ export function findFolderDrift(db: Database.Database, sessionsDir: string, nowM
 function* eachFolder(sessionsDir: string): Generator<string> {
   for (const group of namesIn(sessionsDir)) {
     for (const session of namesIn(join(sessionsDir, group))) {
-      if (session !== REMOVED_FOLDER) yield `${group}/${session}`;
+      if (!OF_NO_SESSION.has(session)) yield `${group}/${session}`;
     }
   }
 }

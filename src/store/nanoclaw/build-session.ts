@@ -1,21 +1,45 @@
-import { existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
-import type { ImportRows } from '../../ports/nanoclaw.js';
-import type { SessionAddress } from '../../protocol/address.js';
+import type { ImportRows, Page } from '../../ports/nanoclaw.js';
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { createSession } from '../session-files/create.js';
 import { codeOf } from '../session-files/finding.js';
 import { makeFolder, syncFolder, syncFolders } from '../session-files/folders.js';
 import { HeldFolder } from '../session-files/held-folder.js';
-import { writeInbound } from '../session-files/inbound.js';
+import { readInbound, writeInbound } from '../session-files/inbound.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { writeOutboundFile } from '../session-files/outbound.js';
 import { removeTree } from '../session-files/remove-tree.js';
 import { removeSession } from '../session-files/remove.js';
-import { importPaths, sessionPaths } from '../session-files/session-paths.js';
-import { insertAnswers, insertDeliveries, insertMessages, insertRouting, insertState } from './insert-rows.js';
+import {
+  IMPORTING_SESSIONS_FOLDER,
+  importPaths,
+  sessionPaths,
+  SESSIONS_FOLDER,
+} from '../session-files/session-paths.js';
+import {
+  insertAnswers,
+  insertDeliveries,
+  insertMessages,
+  insertRouting,
+  insertState,
+  numberMessages,
+} from './insert-rows.js';
 
 /** Host only: of what a folder was made from, until its registry row says so. */
 const MARK_FILE = 'imported.json';
+const IDS_PER_PAGE = 2_000;
+/** In one call of a child. */
+const ROWS_NUMBERED = 5_000;
 
 /** Makes empty files beside the session's place. `taken`: a folder is there that no import of the same session has made. */
 export function prepareSession(
@@ -77,6 +101,27 @@ export function writeRows(
   return { collisions };
 }
 
+/** Gives messages that were written without a number one behind all others, a part of them in each call. */
+export function numberRows(settings: FilesSettings, session: SessionAddress): { readonly more: boolean } {
+  return writeInbound(settings, importPaths(settings.dataDir, session), (database) =>
+    database.transaction(() => numberMessages(database, ROWS_NUMBERED)).immediate(),
+  );
+}
+
+/** Ids of the messages that were written, from a row on. */
+export function listIds(settings: FilesSettings, session: SessionAddress, after: number): Page<MessageId> {
+  const rows = readInbound(settings, importPaths(settings.dataDir, session), (database) =>
+    database
+      .prepare<[number], { readonly mark: number; readonly id: MessageId }>(
+        `SELECT rowid AS mark, id FROM messages_in WHERE rowid > ? ORDER BY rowid LIMIT ${String(IDS_PER_PAGE)}`,
+      )
+      .all(after),
+  );
+  const found = rows ?? [];
+  const next = found.length === IDS_PER_PAGE ? found.at(-1)?.mark : undefined;
+  return { rows: found.map(({ id }) => id), next: next ?? null };
+}
+
 /** Puts the files in their place in one step, durably. */
 export function placeSession(settings: FilesSettings, session: SessionAddress): void {
   const paths = importPaths(settings.dataDir, session);
@@ -92,14 +137,29 @@ export function placeSession(settings: FilesSettings, session: SessionAddress): 
 export function dropSession(settings: FilesSettings, session: SessionAddress): void {
   const paths = importPaths(settings.dataDir, session);
   if (!existsSync(paths.group)) return;
-  const folder = HeldFolder.open(realpathSync(paths.group));
+  removeWithin(paths.group, basename(paths.session));
+  removeEmpty(paths.group);
+}
+
+/** The same of all sessions. */
+export function dropAll(dataDir: string): void {
+  const sessions = join(dataDir, SESSIONS_FOLDER);
+  for (const name of existsSync(sessions) ? readdirSync(sessions) : []) {
+    const group = join(sessions, name);
+    if (!existsSync(join(group, IMPORTING_SESSIONS_FOLDER))) continue;
+    removeWithin(group, IMPORTING_SESSIONS_FOLDER);
+  }
+}
+
+/** The folder may be a link of the operator's. */
+function removeWithin(path: string, name: string): void {
+  const folder = HeldFolder.open(realpathSync(path));
   if (folder === undefined) return;
   try {
-    removeTree(folder, basename(paths.session));
+    removeTree(folder, name);
   } finally {
     folder.close();
   }
-  removeEmpty(paths.group);
 }
 
 function removeEmpty(folder: string): void {

@@ -8,21 +8,31 @@ import type { SqliteDatabase } from '../session-files/open-database.js';
 type Value = string | number | null;
 type Columns = Readonly<Record<string, Value>>;
 
-/** Whole rows, with what was known of them elsewhere. Answers the ids that another row has. */
+/** Whole rows, with what was known of them elsewhere. Answers the ids that another row has. `numberMessages` numbers the rest. */
 export function insertMessages(database: SqliteDatabase, messages: readonly ImportedMessage[]): readonly string[] {
-  const next = database.prepare<[], number>('SELECT coalesce(max(seq), 0) / 2 * 2 + 2 FROM messages_in').pluck();
   const insert = inserter(database, 'messages_in');
   return messages.flatMap((message) => {
     const columns = columnsOf(message);
-    const behind = { seq: next.get() ?? 2 };
     const attempts: readonly Columns[] = [
-      ...(message.seq === null ? [] : [columns]),
-      { ...columns, ...behind },
+      columns,
+      { ...columns, seq: null },
       // Its series has such a row already: what was accepted is kept, as a message of its own.
-      { ...columns, ...behind, recurrence: null, occurrence: null },
+      { ...columns, seq: null, recurrence: null, occurrence: null },
     ];
     return insertFirst(insert, attempts) ? [] : [message.id];
   });
+}
+
+/** Numbers messages that have no number, at most so many, behind all that have one. `more`: there are others. */
+export function numberMessages(database: SqliteDatabase, most: number): { readonly more: boolean } {
+  const first = database.prepare<[], number>('SELECT coalesce(max(seq), 0) / 2 * 2 + 2 FROM messages_in').pluck().get();
+  const rows = database
+    .prepare<[number], number>('SELECT rowid FROM messages_in WHERE seq IS NULL ORDER BY rowid LIMIT ?')
+    .pluck()
+    .all(most);
+  const update = database.prepare<[number, number]>('UPDATE messages_in SET seq = ? WHERE rowid = ?');
+  for (const [at, rowid] of rows.entries()) update.run((first ?? 2) + 2 * at, rowid);
+  return { more: rows.length === most };
 }
 
 function columnsOf(message: ImportedMessage): Columns {

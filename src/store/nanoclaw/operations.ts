@@ -7,7 +7,7 @@ import { namesIn } from '../session-files/held-folder.js';
 import type { FilesSettings } from '../session-files/open-database.js';
 import { importPaths } from '../session-files/session-paths.js';
 import { copyFile, listBoxes } from './boxes.js';
-import { dropSession, placeSession, prepareSession, writeRows } from './build-session.js';
+import { dropAll, dropSession, listIds, numberRows, placeSession, prepareSession, writeRows } from './build-session.js';
 import { readGroups, readSessions, readZone } from './central.js';
 import { copyDatabase, type CopyStep } from './copy-aside.js';
 import {
@@ -44,8 +44,9 @@ export function nanoclawOperations(settings: FilesSettings) {
   });
   return {
     nanoclawFind: (folder: string) => findInstallation(folder) ?? null,
-    nanoclawClean: (id: string | null) => {
-      rmSync(join(dataDir, IMPORTING_FOLDER, id ?? ''), { recursive: true, force: true });
+    nanoclawClean: () => {
+      rmSync(join(dataDir, IMPORTING_FOLDER), { recursive: true, force: true });
+      dropAll(dataDir);
     },
     nanoclawCopyCentral: (source: Source, step: CopyStep | null) =>
       readOf(() => {
@@ -68,9 +69,11 @@ export function nanoclawOperations(settings: FilesSettings) {
         (file === 'inbound' ? checkInbound : checkOutbound)(mailbox(source)[file]);
         return {};
       }),
-    nanoclawForget: (source: Source, file: keyof Mailbox) => {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(mailbox(source)[file] + suffix, { force: true });
-    },
+    nanoclawForget: (source: Source, file: keyof Mailbox) =>
+      made(() => {
+        for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(mailbox(source)[file] + suffix, { force: true });
+        return {};
+      }),
     nanoclawSeries: (source: Source) => readOf(() => ({ rows: readSeries(mailbox(source)) })),
     nanoclawMessages: (source: Source, after: number, maxBytes: number) =>
       readOf(() => readMessages(mailbox(source), after, maxBytes)),
@@ -94,23 +97,27 @@ export function nanoclawOperations(settings: FilesSettings) {
         ),
       ),
     nanoclawPrepare: (session: SessionAddress, mark: string, dryRun: boolean) =>
-      made(() => prepareSession(settings, session, mark, dryRun)),
+      made(() => ({ state: prepareSession(settings, session, mark, dryRun) })),
     nanoclawWrite: (session: SessionAddress, rows: ImportRows) => made(() => writeRows(settings, session, rows)),
-    nanoclawPlace: (session: SessionAddress) => {
+    nanoclawMessageIds: (session: SessionAddress, after: number) => made(() => listIds(settings, session, after)),
+    nanoclawNumber: (session: SessionAddress) => made(() => numberRows(settings, session)),
+    nanoclawPlace: (session: SessionAddress) =>
       made(() => {
         placeSession(settings, session);
-      });
-    },
-    nanoclawDrop: (session: SessionAddress) => {
-      dropSession(settings, session);
-    },
+        return {};
+      }),
+    nanoclawDrop: (session: SessionAddress) =>
+      made(() => {
+        dropSession(settings, session);
+        return {};
+      }),
   };
 }
 
 /** What is odd about our own folders is a fault of the machine's here, and says what and where. */
-function made<T>(work: () => T): T {
+function made<T extends object>(work: () => T): T & { readonly kind: 'ok' } {
   try {
-    return work();
+    return { ...work(), kind: 'ok' };
   } catch (error) {
     if (!(error instanceof Finding) || !('detail' in error.outcome)) throw error;
     throw new Error(`${error.outcome.file}: ${error.outcome.detail}`, { cause: error });

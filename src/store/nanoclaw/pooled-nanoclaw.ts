@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseState, FolderName, Nanoclaw, Read, Refused, Source } from '../../ports/nanoclaw.js';
-import { NightporterError } from '../../protocol/errors.js';
+import type { SessionAddress } from '../../protocol/address.js';
+import { DiskFull, NightporterError } from '../../protocol/errors.js';
 import { faultError } from '../session-files/operated-session-files.js';
 import type { CallEnd } from '../worker/file-child.js';
 import type { CopyProgress, CopyStep } from './copy-aside.js';
@@ -25,14 +26,14 @@ export class PooledNanoclaw implements Nanoclaw {
     const id = randomUUID();
     this.#current = id;
     try {
-      const root = await this.#build('nanoclawFind', [folder]);
+      const root = await this.#require('nanoclawFind', [folder]);
       if (root === null) {
         this.#current = undefined;
         return { kind: 'not_found', why: `${folder} is no installation of NanoClaw v2: it has no data/v2.db` };
       }
       const source = { id, root };
-      await this.#build('nanoclawClean', [null]);
-      const copied = await this.#copy((step) => this.#read('nanoclawCopyCentral', [source, step]));
+      await this.#require('nanoclawClean', []);
+      const copied = await this.#copy((step) => this.#try('nanoclawCopyCentral', [source, step]));
       if (copied.kind === 'refused') await this.end(source);
       return copied.kind === 'refused' ? copied : { kind: 'ok', source };
     } catch (error) {
@@ -44,59 +45,69 @@ export class PooledNanoclaw implements Nanoclaw {
   async end({ id }: Source): Promise<void> {
     if (this.#current !== id) return;
     try {
-      await this.#build('nanoclawClean', [null]);
+      await this.#require('nanoclawClean', []);
     } finally {
       this.#current = undefined;
     }
   }
 
+  async clean(): ReturnType<Nanoclaw['clean']> {
+    if (this.#current !== undefined) return 'busy';
+    // In the lane of the one child that all calls here share: those of an import that begins meanwhile wait.
+    await this.#require('nanoclawClean', []);
+    return 'cleaned';
+  }
+
   groups(source: Source): ReturnType<Nanoclaw['groups']> {
-    return this.#read('nanoclawGroups', [source]);
+    return this.#try('nanoclawGroups', [source]);
   }
 
   sessions(source: Source, after: number): ReturnType<Nanoclaw['sessions']> {
-    return this.#read('nanoclawSessions', [source, after]);
+    return this.#try('nanoclawSessions', [source, after]);
   }
 
   folders(source: Source, most: number): ReturnType<Nanoclaw['folders']> {
-    return this.#read('nanoclawFolders', [source, most]);
+    return this.#try('nanoclawFolders', [source, most]);
   }
 
   async openSession(source: Source, session: FolderName): ReturnType<Nanoclaw['openSession']> {
     const inbound = await this.#openOne(source, session, 'inbound');
     if (inbound.kind === 'refused') return inbound;
     const outbound = await this.#openOne(source, session, 'outbound');
-    if (outbound.kind === 'refused') await this.#build('nanoclawForget', [source, 'outbound']);
+    if (outbound.kind === 'refused') {
+      const forgotten = await this.#try('nanoclawForget', [source, 'outbound']);
+      if (forgotten.kind === 'refused') return forgotten;
+    }
     return { kind: 'ok', inbound: inbound.state, outbound: outbound.kind === 'ok' ? outbound.state : outbound };
   }
 
   series(source: Source): ReturnType<Nanoclaw['series']> {
-    return this.#read('nanoclawSeries', [source]);
+    return this.#try('nanoclawSeries', [source]);
   }
 
   messages(source: Source, after: number, contentMaxBytes: number): ReturnType<Nanoclaw['messages']> {
-    return this.#read('nanoclawMessages', [source, after, contentMaxBytes]);
+    return this.#try('nanoclawMessages', [source, after, contentMaxBytes]);
   }
 
   answers(source: Source, after: number, contentMaxBytes: number): ReturnType<Nanoclaw['answers']> {
-    return this.#read('nanoclawAnswers', [source, after, contentMaxBytes]);
+    return this.#try('nanoclawAnswers', [source, after, contentMaxBytes]);
   }
 
   state(source: Source): ReturnType<Nanoclaw['state']> {
-    return this.#read('nanoclawState', [source]);
+    return this.#try('nanoclawState', [source]);
   }
 
   routing(source: Source): ReturnType<Nanoclaw['routing']> {
-    return this.#read('nanoclawRouting', [source]);
+    return this.#try('nanoclawRouting', [source]);
   }
 
   files(...params: Parameters<Nanoclaw['files']>): ReturnType<Nanoclaw['files']> {
-    return this.#read('nanoclawFiles', params);
+    return this.#try('nanoclawFiles', params);
   }
 
   async copyFile(...[source, from, to, box, file]: Parameters<Nanoclaw['copyFile']>): ReturnType<Nanoclaw['copyFile']> {
     for (let offset = 0; ;) {
-      const part = await this.#read('nanoclawCopyFile', [source, from, to, box, file, offset]);
+      const part = await this.#try('nanoclawCopyFile', [source, from, to, box, file, offset]);
       if (part.kind === 'refused') return part;
       if (part.next === null) return { kind: 'ok' };
       offset = part.next;
@@ -104,19 +115,28 @@ export class PooledNanoclaw implements Nanoclaw {
   }
 
   prepare(...params: Parameters<Nanoclaw['prepare']>): ReturnType<Nanoclaw['prepare']> {
-    return this.#build('nanoclawPrepare', params);
+    return this.#try('nanoclawPrepare', params);
   }
 
   write(...params: Parameters<Nanoclaw['write']>): ReturnType<Nanoclaw['write']> {
-    return this.#build('nanoclawWrite', params);
+    return this.#try('nanoclawWrite', params);
   }
 
-  place(...params: Parameters<Nanoclaw['place']>): ReturnType<Nanoclaw['place']> {
-    return this.#build('nanoclawPlace', params);
+  messageIds(...params: Parameters<Nanoclaw['messageIds']>): ReturnType<Nanoclaw['messageIds']> {
+    return this.#try('nanoclawMessageIds', params);
+  }
+
+  async place(session: SessionAddress): ReturnType<Nanoclaw['place']> {
+    for (let more = true; more;) {
+      const numbered = await this.#try('nanoclawNumber', [session]);
+      if (numbered.kind === 'refused') return numbered;
+      more = numbered.more;
+    }
+    return this.#try('nanoclawPlace', [session]);
   }
 
   drop(...params: Parameters<Nanoclaw['drop']>): ReturnType<Nanoclaw['drop']> {
-    return this.#build('nanoclawDrop', params);
+    return this.#try('nanoclawDrop', params);
   }
 
   async #openOne(
@@ -124,9 +144,9 @@ export class PooledNanoclaw implements Nanoclaw {
     session: FolderName,
     file: Databases,
   ): Promise<Read<{ readonly state: DatabaseState }>> {
-    const copied = await this.#copy((step) => this.#read('nanoclawCopySession', [source, session, file, step]));
+    const copied = await this.#copy((step) => this.#try('nanoclawCopySession', [source, session, file, step]));
     if (copied.kind === 'refused') return { kind: 'refused', why: `${file}.db: ${copied.why}` };
-    const checked = await this.#read('nanoclawCheck', [source, file]);
+    const checked = await this.#try('nanoclawCheck', [source, file]);
     if (checked.kind === 'refused') return { kind: 'refused', why: `${file}.db: ${checked.why}` };
     return { kind: 'ok', state: { kind: copied.bytes === null ? 'absent' : 'there' } };
   }
@@ -142,18 +162,20 @@ export class PooledNanoclaw implements Nanoclaw {
     }
   }
 
-  /** A call that ends with its child says something about what was read. */
-  async #read<N extends Name>(
+  /** What goes wrong with a call concerns what it was asked about; a full disk everything. */
+  async #try<N extends Name>(
     name: N,
     params: Parameters<NanoclawOperations[N]>,
   ): Promise<ReturnType<NanoclawOperations[N]> | Refused> {
     const end = await this.#run(name, params);
     if (end.kind === 'result') return end.value as ReturnType<NanoclawOperations[N]>;
-    if (end.kind === 'fault') throw faultError(end.fault, 'reading the installation');
-    return { kind: 'refused', why: `reading it ended a file worker (${end.detail})` };
+    if (end.kind !== 'fault') return { kind: 'refused', why: `it ended a file worker (${end.detail})` };
+    const error = faultError(end.fault, 'importing it');
+    if (error instanceof DiskFull) throw new DiskFull('no space left: free some space', { cause: error.cause });
+    return { kind: 'refused', why: error.message };
   }
 
-  async #build<N extends Name>(
+  async #require<N extends Name>(
     name: N,
     params: Parameters<NanoclawOperations[N]>,
   ): Promise<ReturnType<NanoclawOperations[N]>> {

@@ -7,7 +7,10 @@ import type { NewMessage } from '../../ports/session-files.js';
 import type { StagedFile } from '../../ports/staging.js';
 import type { Connection } from './connection.js';
 
-type Spool = Pick<Registry, 'accept' | 'spooled' | 'spooledSeries' | 'spendMessageId' | 'isStageSpooled' | 'unspool'>;
+type Spool = Pick<
+  Registry,
+  'accept' | 'spooled' | 'spooledSeries' | 'spendMessageId' | 'occupyMessageIds' | 'isStageSpooled' | 'unspool'
+>;
 
 /** Of the contents that are read at a time, one message aside. */
 const SPOOLED_MAX_CHARS = 8 * 1024 * 1024;
@@ -21,7 +24,9 @@ export function spool(connection: Connection): Spool {
   const selectTwin = connection.prepare('SELECT address FROM sessions WHERE folded = ?');
   const insertSession = connection.prepare('INSERT INTO sessions (address, folded, created_at) VALUES (?, ?, ?)');
   const insertHash = connection.prepare('INSERT INTO accepted (session, id, content_hash) VALUES (?, ?, ?)');
+  // No content has the hash x''.
   const spend = connection.prepare("UPDATE accepted SET content_hash = x'' WHERE session = ? AND id = ?");
+  const occupy = connection.prepare("INSERT OR REPLACE INTO accepted (session, id, content_hash) VALUES (?, ?, x'')");
   const insert = connection.prepare(
     `INSERT INTO spool (${SPOOL_COLUMNS.map(([column]) => column).join(', ')})
      VALUES (${SPOOL_COLUMNS.map(([, value]) => `@${value}`).join(', ')})`,
@@ -90,6 +95,12 @@ export function spool(connection: Connection): Spool {
 
     spendMessageId: (session, id) => {
       connection.write(() => spend.run(session, id));
+    },
+
+    occupyMessageIds: (session, ids) => {
+      connection.write(() => {
+        for (const id of ids) occupy.run(session, id);
+      });
     },
 
     unspool: (session, messages) => {

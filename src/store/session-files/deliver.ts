@@ -1,4 +1,5 @@
 import type { NewMessage } from '../../ports/session-files.js';
+import type { MessageId } from '../../protocol/address.js';
 import { formatInstant } from '../../protocol/times.js';
 import { createSession } from './create.js';
 import { codeOf } from './finding.js';
@@ -13,16 +14,23 @@ const INSERT = `INSERT INTO messages_in
    occurrence, missed, attempt, deferrals)
   VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (id) DO NOTHING`;
 
+export interface Delivered {
+  readonly inserted: number;
+  readonly lostFiles: number;
+  /** Not delivered: another message has this id. */
+  readonly taken: readonly MessageId[];
+}
+
 /** Puts messages into inbound.db in one transaction, in the order given, behind what is there. Known ids are skipped. */
 export function deliverMessages(
   settings: FilesSettings,
   paths: SessionPaths,
   messages: readonly NewMessage[],
-): { readonly inserted: number; readonly lostFiles: number } & Upgraded {
+): Delivered & Upgraded {
   if (!isMade(paths)) createSession(settings, paths);
   const lostFiles = moveAttachments(settings, paths, messages);
   return writeInbound(settings, paths, (database) => ({
-    inserted: database.transaction(() => insertAll(database, messages)).immediate(),
+    ...database.transaction(() => insertAll(database, messages)).immediate(),
     lostFiles,
   }));
 }
@@ -37,18 +45,25 @@ function isMade(paths: SessionPaths): boolean {
   return inspectDatabase(paths.inbound, Number.MAX_SAFE_INTEGER).kind === 'database';
 }
 
-function insertAll(database: SqliteDatabase, messages: readonly NewMessage[]): number {
+function insertAll(database: SqliteDatabase, messages: readonly NewMessage[]): Omit<Delivered, 'lostFiles'> {
   const insert = database.prepare(INSERT);
   const last = database.prepare<[], { readonly seq: number | null }>('SELECT max(seq) AS seq FROM messages_in').get();
   let seq = nextEven(last?.seq ?? 0);
+  // When it was written and its kind never change.
+  const findSame = database.prepare('SELECT 1 FROM messages_in WHERE id = ? AND timestamp = ? AND kind = ?');
+  const taken: MessageId[] = [];
   let inserted = 0;
   for (const message of messages) {
     const added = insertOne((series) => insert.run(...valuesOf(message, seq, series)).changes);
-    if (added === 0) continue;
+    if (added === 0) {
+      const isSame = findSame.get(message.id, formatInstant(message.timestampMs), message.kind) !== undefined;
+      if (!isSame) taken.push(message.id);
+      continue;
+    }
     inserted += added;
     seq += 2;
   }
-  return inserted;
+  return { inserted, taken };
 }
 
 /** An occurrence that its series already has is kept as a message of its own: it was accepted. */

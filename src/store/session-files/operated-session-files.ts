@@ -42,6 +42,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
   /** Files of a deleted session that this process may not delete. */
   protected abstract leftBehind(session: SessionAddress, folder: string, detail: string): void;
 
+  /** Other messages have the ids of these, which are given up. */
+  protected abstract undelivered(session: SessionAddress, ids: readonly MessageId[]): void;
+
   abstract folders(): Promise<readonly SessionAddress[]>;
 
   abstract signatures(sessions: readonly SessionAddress[]): Promise<readonly (string | null)[]>;
@@ -57,8 +60,9 @@ export abstract class OperatedSessionFiles implements SessionFiles {
     messages: readonly NewMessage[],
   ): Promise<FilesOutcome<{ readonly inserted: number; readonly duplicates: number }>> {
     const outcome = await this.ask(session, 'deliver', [session, messages]);
-    if (outcome.kind === 'ok' && outcome.lostFiles > 0) {
-      this.lost(session, outcome.lostFiles);
+    if (outcome.kind === 'ok') {
+      if (outcome.lostFiles > 0) this.lost(session, outcome.lostFiles);
+      if (outcome.taken.length > 0) this.undelivered(session, outcome.taken);
     }
     return outcome;
   }

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import type { SessionAddress } from '../../protocol/address.js';
+import type { MessageId, SessionAddress } from '../../protocol/address.js';
 import { NightporterError } from '../../protocol/errors.js';
 import { LoopTurns } from '../../protocol/loop-turns.js';
 import type { Lane } from '../../ports/session-files.js';
@@ -34,6 +34,7 @@ export interface PooledSessionFilesOptions {
 }
 
 const SIGNATURES_PER_CALL = 500;
+const IDS_LOGGED = 20;
 
 /** The session files, touched only in child processes. Children are started when there is something to do. */
 export class PooledSessionFiles extends OperatedSessionFiles {
@@ -124,6 +125,14 @@ export class PooledSessionFiles extends OperatedSessionFiles {
     this.#log?.error(
       { session, folder, detail },
       'files of a deleted session cannot be deleted: remove the folder by hand',
+    );
+  }
+
+  protected override undelivered(session: SessionAddress, ids: readonly MessageId[]): void {
+    const shown = ids.slice(0, IDS_LOGGED);
+    this.#log?.warn(
+      { session, count: ids.length, messages: shown },
+      'messages were not delivered: others in the file have their ids',
     );
   }
 

@@ -11,6 +11,9 @@ import {
   OUTBOX_FOLDER,
 } from '../../protocol/workspace.js';
 
+/** Below the data dir. */
+export const SESSIONS_FOLDER = 'sessions';
+
 /** Absolute paths of one session's folders and files. */
 export interface SessionPaths {
   readonly sessions: string;
@@ -32,7 +35,7 @@ export interface SessionPaths {
 /** Where a session's files are; `dataDir` absolute, the address validated before. Touches nothing. */
 export function sessionPaths(dataDir: string, address: SessionAddress): SessionPaths {
   const { group, session } = splitAddress(address);
-  const sessions = join(dataDir, 'sessions');
+  const sessions = join(dataDir, SESSIONS_FOLDER);
   return pathsIn(sessions, `${sessions}/${group}`, session);
 }
 

@@ -68,6 +68,10 @@ function inventory(): Readonly<Record<string, string>> {
 describe('doctor', () => {
   it('finds nothing wrong with a data dir in use, runs the runner, and leaves everything as it was', async () => {
     await cli('session', 'create', 'demo/first');
+    // An import is under way, or was killed.
+    const importing = join(dataDir, 'sessions', 'demo', '.importing');
+    mkdirSync(join(importing, 'second'), { recursive: true });
+    utimesSync(importing, Date.now() / 1_000 - DAY_S, Date.now() / 1_000 - DAY_S);
     const before = inventory();
     const result = await runDoctor(dataDir);
     expect(result).toMatchObject({ code: 0, stderr: '' });
@@ -100,6 +104,7 @@ describe('doctor', () => {
     ]);
     expect(result.check('probe').detail).toMatch(/^the runner answered a message in \d/);
     expect(result.check('lock').detail).toBe('free: no daemon runs');
+    expect(result.check('folders')).toMatchObject({ state: 'ok', detail: '1 session, 1 folder' });
     for (const { state, remedy } of result.view.checks) expect(remedy === null).toBe(state === 'ok');
     expect(inventory()).toEqual(before);
   });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import Database from 'better-sqlite3';
@@ -8,6 +8,7 @@ import { runCli, startCli } from '../../support/cli.js';
 import { describeOnProcesses } from '../../support/daemon.js';
 import { nanoclawGroup } from '../../support/foreign-group.js';
 import { eventually } from '../../support/eventually.js';
+import { canMount, smallDisk } from '../../support/small-disk.js';
 import { NanoclawInstallation } from '../../support/nanoclaw-installation.js';
 
 const TEST_MS = 120_000;
@@ -28,7 +29,12 @@ describeOnProcesses('a NanoClaw installation that moves over', ({ open }) => {
         there.session('ag-f', 's3').message('theirs').ack('theirs', 'processing');
         const before = there.finish().fingerprint();
         const daemon = open({ groups: { foreign: await nanoclawGroup(undefined) } });
+        const leftovers = ['importing/some', 'sessions/main/.importing/s9/in'].map((name) =>
+          join(daemon.dataDir, name),
+        );
+        for (const folder of leftovers) mkdirSync(folder, { recursive: true });
         await daemon.start();
+        await eventually('what a killed import left is gone', () => !leftovers.some((folder) => existsSync(folder)));
 
         const dry = await daemon.json<ImportView>(['import', 'nanoclaw', there.root, '--dry-run']);
         const view = await daemon.json<ImportView>(['import', 'nanoclaw', there.root]);
@@ -93,6 +99,22 @@ describe('import nanoclaw on the command line', () => {
     ]);
   });
 
+  it.runIf(canMount())('tells what it brought also where the disk is full then, and leaves no copies', async () => {
+    rmSync(dataDir, { recursive: true });
+    dataDir = join(smallDisk(6), 'data');
+    there.group('ag', 'main');
+    there.session('ag', 's1').message('m');
+    const large = JSON.stringify({ text: 'x'.repeat(8 * 1024 * 1024) });
+    there.session('ag', 's2').message('m', { content: large });
+    there.session('ag', 's3').message('m');
+    there.finish();
+    const { code, stdout, stderr } = await runCli(args(there.root));
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^main\/s1: 1 pending\n1 sessions brought, 0 .*\n$/)]);
+    expect(stderr).toContain('the import ended at main/s2: no space left');
+    expect(readdirSync(dataDir)).not.toContain('importing');
+    expect(readdirSync(join(dataDir, 'sessions', 'main'))).toEqual(['s1']);
+  });
+
   it(
     'comes to the same end however often it was killed in between',
     async () => {
@@ -152,10 +174,11 @@ function stateOf(dataDir: string): readonly unknown[] {
   const registry = new Database(join(dataDir, 'registry.db'), { readonly: true });
   const sessions = registry
     .prepare<[], { readonly address: string }>(
-      'SELECT address, status, provider, title, project, created_at, pending, completed, failed FROM sessions ORDER BY address',
+      'SELECT address, status, close_reason, provider, title, project, created_at, pending, completed, failed FROM sessions ORDER BY address',
     )
     .all();
-  const facts = registry.prepare("SELECT key, value FROM facts WHERE key LIKE 'nanoclaw:%' ORDER BY key").all();
+  const facts = registry.prepare("SELECT key, value FROM facts WHERE key LIKE 'nanoclaw%' ORDER BY key").all();
+  const accepted = registry.prepare('SELECT * FROM accepted ORDER BY session, id').all();
   registry.close();
   const folders = readdirSync(join(dataDir, 'sessions', 'main')).sort();
   const files = sessions.map(({ address }) => {
@@ -167,7 +190,7 @@ function stateOf(dataDir: string): readonly unknown[] {
       texts,
     ];
   });
-  return [sessions, facts, folders, files, existsSync(join(dataDir, 'importing'))];
+  return [sessions, facts, accepted, folders, files, existsSync(join(dataDir, 'importing'))];
 }
 
 function rowsOf(file: string, table: string): readonly unknown[] {

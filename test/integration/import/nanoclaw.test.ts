@@ -1,23 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { importNanoclaw } from '../../../src/desk/import/import-nanoclaw.js';
 import type { ImportedSessionView, ImportView } from '../../../src/desk/import/import-view.js';
+import { sendMessage } from '../../../src/desk/send-message.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { sessionPaths } from '../../../src/store/session-files/session-paths.js';
 import { openDeskFixture } from '../../support/desk-fixture.js';
 import type { DeskFixture } from '../../support/desk-fixture.js';
+import { makeSome, readRows, withNanoclaw } from '../../support/nanoclaw-import.js';
+import type { Row } from '../../support/nanoclaw-import.js';
 import { NanoclawInstallation } from '../../support/nanoclaw-installation.js';
 
 const DAILY = '30 7 * * *';
@@ -37,16 +31,7 @@ describe('importing NanoClaw', () => {
 
   const run = (options: { readonly dryRun?: boolean; readonly group?: string } = {}): Promise<ImportView> =>
     importNanoclaw(fixture.desk, { folder: there.root, dryRun: false, ...options });
-  const rowsOf = (session: string, table: string): Row[] => {
-    const paths = sessionPaths(fixture.dataDir, session as SessionAddress);
-    const isInbound = table !== 'messages_out' && table !== 'session_state';
-    const db = new Database(isInbound ? paths.inbound : paths.outbound, { readonly: true });
-    try {
-      return db.prepare<[], Row>(`SELECT * FROM ${table} ORDER BY rowid`).all();
-    } finally {
-      db.close();
-    }
-  };
+  const rowsOf = (session: string, table: string): Row[] => readRows(fixture.dataDir, session, table);
   const messageOf = (session: string, id: string): Row | undefined =>
     rowsOf(session, 'messages_in').find((row) => row['id'] === id);
   const onlySession = (view: ImportView): ImportedSessionView => {
@@ -156,6 +141,35 @@ describe('importing NanoClaw', () => {
     ]);
     const listed = await fixture.files.series('main/s' as SessionAddress, null);
     expect(listed.kind === 'ok' && listed.rows.map(({ series }) => series).sort()).toEqual(['ended', 'p1', 't0']);
+  });
+
+  it('takes series to be in the zone of this install where TZ of the installation is none, and says so', async () => {
+    there.group('ag', 'main');
+    there.group('ag-odd', 'odd', { zone: 'Mars/Olympus' });
+    const task = { kind: 'task', recurrence: DAILY };
+    for (const group of ['ag', 'ag-odd']) {
+      const session = there
+        .session(group, `s-${group}`)
+        .message('t', { ...task, process_after: '2031-01-01T06:30:00Z' });
+      session.message('ended', { ...task, status: 'completed' });
+    }
+    there.finish();
+    for (const zone of ['UTC+2', 'CET-1CEST', 'America/New York', ':/etc/localtime']) {
+      writeFileSync(there.path('.env'), `TZ=${zone}\n`);
+      expect((await run({ dryRun: true })).notes).toEqual([
+        note('changed', 'a TZ in its .env that is no time zone here: series are taken to be in UTC', zone),
+        note(
+          'changed',
+          'a zone of a group that is no time zone here: its series are taken to be in UTC',
+          'Mars/Olympus',
+        ),
+      ]);
+    }
+    expect((await run()).counts).toMatchObject({ brought: 2, series: 4 });
+    for (const session of ['main/s-ag', 'odd/s-ag-odd']) {
+      const series = rowsOf(session, 'messages_in').filter((row) => row['recurrence'] !== null);
+      expect(series.map((row) => row['timezone'])).toEqual(['UTC', 'UTC']);
+    }
   });
 
   it('brings answers, what was delivered of them, and the ids of provider sessions as they are', async () => {
@@ -293,66 +307,19 @@ describe('importing NanoClaw', () => {
     });
   });
 
-  it('changes nothing when it is run again, and nothing under the installation; a dry run lists what the run did', async () => {
-    makeSome(there);
-    const before = there.fingerprint();
-    const dry = await run({ dryRun: true });
-    expect([...fixture.registry.eachSession()]).toEqual([]);
-    expect(existsSync(join(fixture.dataDir, 'sessions'))).toBe(false);
-    const first = await run();
-    expect({ ...dry, dryRun: false }).toEqual(first);
-    const registered = [...fixture.registry.eachSession()];
-    const again = await run();
-    expect(again.counts).toMatchObject({ brought: 0, known: 3, left: 0, pending: 0, answers: 0 });
-    expect([...fixture.registry.eachSession()]).toEqual(registered);
-    expect((await run({ dryRun: true })).sessions).toEqual(again.sessions);
-    expect(there.fingerprint()).toEqual(before);
-    expect(readdirSync(fixture.dataDir)).not.toContain('importing');
-  });
-
-  it('brings one group where one is named, one import at a time, and nothing back that was deleted here', async () => {
-    makeSome(there);
-    const first = run({ group: 'side' });
-    const second = run();
-    await expect(second).rejects.toMatchObject({
-      code: 'refused',
-      message: expect.stringContaining('another import') as string,
-    });
-    const view = await first;
-    expect(view.sessions.map(({ session }) => session)).toEqual(['side/s3']);
-    await expect(run({ group: 'nope' })).rejects.toMatchObject({ code: 'not_found' });
-    fixture.registry.deleteSession('side/s3' as SessionAddress, Date.now());
-    expect((await run()).counts).toMatchObject({ brought: 2, known: 1 });
-  });
-
-  it('leaves what is in the way: a session of that name, a twin in case, a folder of no session', async () => {
-    makeSome(there);
-    const { desk, registry, files } = fixture;
-    const record = { createdAtMs: 1, provider: null, image: null, command: null };
-    registry.createSession({ ...record, address: 'main/s1' as SessionAddress });
-    registry.createSession({ ...record, address: 'main/S2' as SessionAddress });
-    await files.create('side/s3' as SessionAddress);
-    const view = await importNanoclaw(desk, { folder: there.root, dryRun: false });
-    expect(view.sessions.map(({ why }) => why)).toEqual([
-      'there is a session main/s1 of another origin',
-      'main/s2 differs only in case from the existing session main/S2: use that one, or another name',
-      'there is a folder of no session in its place (sessions/side/s3): move it away',
-    ]);
-    expect(readdirSync(join(fixture.dataDir, 'sessions'))).toEqual(['side']);
-  });
-
-  it('makes anew what was put in its place and not committed', async () => {
-    makeSome(there);
-    const cut = (): never => {
-      throw new Error('killed');
-    };
-    const registry = { ...fixture.registry, together: cut };
-    const dead = { ...fixture.desk, registry };
-    await expect(importNanoclaw(dead, { folder: there.root, dryRun: false })).rejects.toThrow('killed');
-    expect(readdirSync(join(fixture.dataDir, 'sessions', 'main'))).toEqual(['s1']);
-    expect([...fixture.registry.eachSession()]).toEqual([]);
-    expect((await run()).counts).toMatchObject({ brought: 3, left: 0, pending: 4 });
-    expect(rowsOf('main/s1', 'messages_in')).toHaveLength(4);
+  it('knows the ids of all that it brought: nothing is accepted under one of them', async () => {
+    there.group('ag', 'main');
+    const session = there.session('ag', 's').history(2_100);
+    session.message('daily', { kind: 'task', recurrence: DAILY, process_after: '2031-01-01T06:30:00Z' });
+    there.finish();
+    await run();
+    const send = (id: string) =>
+      sendMessage(fixture.desk, { session: 'main/s', text: 'new text', id, cron: '0 8 * * *' });
+    for (const id of ['daily', 'old-0', 'old-2099']) {
+      await expect(send(id)).rejects.toThrow(`message ${id} of main/s is known with other content`);
+    }
+    await send('weekly');
+    expect(fixture.registry.spooled('main/s' as SessionAddress, 10)).toMatchObject([{ id: 'weekly' }]);
   });
 
   it('reads long histories page by page, and session files of the first versions, which lack columns', async () => {
@@ -366,6 +333,28 @@ describe('importing NanoClaw', () => {
     expect(messageOf('main/s', 'm')).toMatchObject({ trigger: 1, on_wake: 0, series_id: 'm' });
     const rows = rowsOf('main/s', 'messages_in');
     expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_347 }, (_, at) => 2 * at + 2));
+  });
+
+  it('puts messages without a number behind all others, and never holds more of them than a page', async () => {
+    there.group('ag', 'main');
+    const session = there.session('ag', 's').message('first').history(4_100, { numbered: false });
+    session.message('last').message('none', { seq: 0 });
+    there.finish();
+    const written: number[] = [];
+    const desk = withNanoclaw(fixture.desk, (real) => ({
+      write: (address, rows) => {
+        written.push(rows.messages?.length ?? 0);
+        return real.write(address, rows);
+      },
+    }));
+    await importNanoclaw(desk, { folder: there.root, dryRun: false });
+    expect(Math.max(...written)).toBe(2_000);
+    const rows = rowsOf('main/s', 'messages_in');
+    const inOrder = [...rows].sort((a, b) => Number(a['seq']) - Number(b['seq']));
+    expect(inOrder.map(({ seq }) => seq)).toEqual(Array.from({ length: 4_103 }, (_, at) => 2 * at + 2));
+    const ids = inOrder.map(({ id }) => id);
+    expect(ids.slice(0, 4)).toEqual(['first', 'last', 'old-0', 'old-1']);
+    expect(ids.slice(-2)).toEqual(['old-4099', 'none']);
   });
 
   it('refuses what is no installation, and one whose central database cannot be read', async () => {
@@ -383,23 +372,8 @@ describe('importing NanoClaw', () => {
   });
 });
 
-type Row = Readonly<Record<string, string | number | null>>;
-
 function note(kind: 'left' | 'changed', reason: string, first: string) {
   return { kind, reason, count: 1, first };
-}
-
-function makeSome(there: NanoclawInstallation): void {
-  there.group('ag', 'main');
-  there.group('ag-2', 'side');
-  const first = there.session('ag', 's1').message('m1').message('m2', { status: 'completed' }).answer('a', 'm2', 'x');
-  first
-    .file('inbox/m1/a.txt', 'a')
-    .message('odd:1')
-    .message('t', { recurrence: '0 0 * * *', process_after: '2031-01-01T00:00:00Z' });
-  there.session('ag', 's2', { status: 'closed' });
-  there.session('ag-2', 's3').message('m').state('sdk_session_id', 'id');
-  there.finish();
 }
 
 function replaceByLink(path: string, target: string): void {

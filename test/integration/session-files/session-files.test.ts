@@ -121,6 +121,22 @@ describe('delivering', () => {
     expect(await fixture.look()).toMatchObject({ counts: { completed: 1, pending: 1 } });
   });
 
+  it('tells of messages that are given up since others have their ids, not of those that it had delivered', async () => {
+    const told: object[] = [];
+    const silent = (): void => undefined;
+    const log = { debug: silent, info: silent, warn: (fields: object) => told.push(fields), error: silent };
+    await fixture.close();
+    fixture = openFiles({ log });
+    const first = newMessage('a');
+    await fixture.files.deliver(DEMO, [first]);
+    await fixture.files.change(DEMO, [change('a', { status: 'completed' })]);
+    expect(await fixture.files.deliver(DEMO, [first])).toMatchObject({ inserted: 0 });
+    expect(told).toEqual([]);
+    const other = newMessage('a', { timestampMs: first.timestampMs + 1 });
+    expect(await fixture.files.deliver(DEMO, [other, newMessage('b')])).toMatchObject({ inserted: 1 });
+    expect(told).toEqual([{ session: DEMO, count: 1, messages: ['a'] }]);
+  });
+
   it('F10: a second live occurrence of a series becomes a message of its own', async () => {
     const series = { seriesId: 's', recurrence: '0 9 * * *', occurrenceMs: 1_000 };
     expect(await fixture.files.deliver(DEMO, [newMessage('a', series), newMessage('b', series)])).toMatchObject({
