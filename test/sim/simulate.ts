@@ -58,7 +58,7 @@ interface UpkeepFlags {
 
 /** In every fourth world sessions are closed and deleted. Drawn apart, so that the others are what they always were. */
 function upkeepOf(seed: number): UpkeepFlags | null {
-  if (seed % 4 !== 0) return null;
+  if (seed % 4 !== 3) return null;
   const chance = new Chance(seed + 1_000_003);
   return {
     GC_INTERVAL_MS: chance.pick([10_000, 30_000]),
