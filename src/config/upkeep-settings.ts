@@ -21,6 +21,12 @@ export const upkeepSettings = (section: string) => ({
     max: LONGEST_DAYS,
     default: 90,
   }),
+  NOTICE_MAX_AGE_DAYS: days({
+    section,
+    text: 'A notice of what happened once, such as a stop, is dropped when it has not happened again for longer. What is still so stays.',
+    max: LONGEST_DAYS,
+    default: 7,
+  }),
 });
 
 /** How long what belongs to sessions is kept; a group may have its own. */

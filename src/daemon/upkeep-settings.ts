@@ -20,6 +20,7 @@ export function upkeepSettings(settings: Settings): UpkeepSettings {
       resumeIdsMs: shortest(all.map(({ maxSessionAgeMs }) => maxSessionAgeMs)),
     },
     conversationMaxAgeMs: settings.conversationMaxAgeDays * DAY_MS,
+    noticeMaxAgeMs: settings.noticeMaxAgeDays * DAY_MS,
   };
 }
 

@@ -213,6 +213,8 @@ export interface Registry {
   /** Closes the open notice; answers whether there was one. */
   settleNotice(kind: NoticeKind, session: SessionAddress | null): boolean;
   openNotices(limit: number): readonly NoticeRecord[];
+  /** Open ones of what happened last before `beforeMs`, longest ago first, page by page. */
+  noticesBefore(beforeMs: number): Iterable<readonly NoticeRecord[]>;
 
   // --- daemon facts (small JSON values by key: runtime choice, last sweep)
   readFact(key: string): string | undefined;

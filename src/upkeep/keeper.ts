@@ -34,4 +34,6 @@ export interface UpkeepSettings {
   readonly shortest: { readonly closeAfterMs: number; readonly deleteAfterMs: number; readonly resumeIdsMs: number };
   /** 0: for ever. */
   readonly conversationMaxAgeMs: number;
+  /** 0: for ever. */
+  readonly noticeMaxAgeMs: number;
 }

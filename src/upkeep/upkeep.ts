@@ -3,6 +3,7 @@ import { archiveFolders } from './archive-folders.js';
 import { ClockTrust } from './clock-trust.js';
 import { collectSessions } from './collect-sessions.js';
 import { expireConversations } from './expire-conversations.js';
+import { expireNotices } from './expire-notices.js';
 import { expireResumeIds } from './expire-resume-ids.js';
 import { Foreseen } from './foreseen.js';
 import type { Job } from './job.js';
@@ -35,6 +36,7 @@ export class PorterUpkeep implements Upkeep {
       vacuum(keeper),
       collectSessions(keeper),
       expireConversations(keeper),
+      expireNotices(keeper),
       expireResumeIds(keeper),
       pruneMessages(keeper),
       pruneArtifacts(keeper),

@@ -4,7 +4,9 @@ import type { Registry } from '../../ports/registry.js';
 import type { SessionAddress } from '../../protocol/address.js';
 import type { Connection } from './connection.js';
 
-type Notices = Pick<Registry, 'raise' | 'settleNotice' | 'openNotices'>;
+type Notices = Pick<Registry, 'raise' | 'settleNotice' | 'openNotices' | 'noticesBefore'>;
+
+const PAGE_ROWS = 200;
 
 const NOTICE_KINDS: Readonly<Record<NoticeKind, true>> = {
   held: true,
@@ -38,6 +40,10 @@ export function notices(connection: Connection): Notices {
   );
   const remove = connection.prepare('DELETE FROM notices WHERE kind = ? AND session = ?');
   const select = connection.prepare('SELECT * FROM notices ORDER BY last_at DESC, kind, session LIMIT ?');
+  const selectBefore = connection.prepare(
+    `SELECT * FROM notices WHERE last_at < @before AND (last_at, kind, session) > (@lastAt, @kind, @session)
+     ORDER BY last_at, kind, session LIMIT @limit`,
+  );
 
   return {
     raise: ({ kind, session, text, atMs }) =>
@@ -47,6 +53,17 @@ export function notices(connection: Connection): Notices {
       }),
     settleNotice: (kind, session) => connection.write(() => remove.run(kind, sessionKey(session)).changes > 0),
     openNotices: (limit) => connection.read(() => select.all(limit).map(noticeOf)),
+    *noticesBefore(beforeMs) {
+      let after = { lastAt: Number.MIN_SAFE_INTEGER, kind: '', session: '' };
+      for (;;) {
+        const values = { before: beforeMs, limit: PAGE_ROWS, ...after };
+        const page = connection.read(() => selectBefore.all(values).map(noticeOf));
+        const last = page.at(-1);
+        if (last === undefined) return;
+        after = { lastAt: last.lastAtMs, kind: last.kind, session: sessionKey(last.session) };
+        yield page;
+      }
+    },
   };
 }
 
