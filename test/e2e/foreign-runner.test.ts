@@ -93,7 +93,7 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'a message given out again while its old ack stands: the idle container is recycled, the ack dropped, then answered',
     async () => {
       const daemon = await withForeign();

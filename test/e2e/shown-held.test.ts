@@ -11,7 +11,7 @@ const GATE = 'gate.mjs';
 const GATED = { ENVIRONMENT: [`NODE_OPTIONS=--import=./${GATE}`] };
 
 await describeOnBoth('a runner that dies before it claims', ({ open, itOnce }) => {
-  it(
+  itOnce(
     'F7: a first start and 3 restarts, 1, 2 and 4 s apart, then it is held and told of; release lets it go on',
     async () => {
       const daemon = open({ groups: { gated: GATED } });

@@ -92,7 +92,7 @@ await describeOnBoth('kill -9', ({ runtime, open, itOnce }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'of the daemon, and of the runner while none watches: settled by the next daemon, answered once, one try spent',
     async () => {
       const daemon = open({ settings: { BACKOFF_BASE_MS: 50 } });

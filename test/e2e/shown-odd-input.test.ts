@@ -4,8 +4,8 @@ import { describeOnBoth, PATIENCE_MS } from '../support/daemon.js';
 const TEST_MS = 3 * PATIENCE_MS;
 const MIB = 1024 * 1024;
 
-await describeOnBoth('odd input', ({ open }) => {
-  it(
+await describeOnBoth('odd input', ({ open, itOnce }) => {
+  itOnce(
     'a text of 10 MB goes through and comes back; one over the limit is refused and leaves nothing',
     async () => {
       const daemon = open();
@@ -39,7 +39,7 @@ await describeOnBoth('odd input', ({ open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'a program that fails says so: retried where it may help, else a dead letter with what it said',
     async () => {
       const daemon = open({ settings: { BACKOFF_BASE_MS: 50, MAX_TRIES: 2 } });

@@ -28,8 +28,8 @@ function bareNodeMs(): Promise<number> {
   });
 }
 
-await describeOnBoth('one data dir', ({ open }) => {
-  it(
+await describeOnBoth('one data dir', ({ open, itOnce }) => {
+  itOnce(
     'F6: a second daemon leaves with 5 within a second, says who holds it, and disturbs nothing',
     async () => {
       const daemon = open();
@@ -60,7 +60,7 @@ await describeOnBoth('one data dir', ({ open }) => {
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'F6: the lock is free right after kill -9',
     async () => {
       const daemon = open();

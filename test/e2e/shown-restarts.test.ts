@@ -61,7 +61,7 @@ function triesSpent(daemon: TestDaemon, messages: readonly Sent[]): number {
 await describeOnBoth('a daemon that comes and goes', ({ runtime, open, itOnce }) => {
   const room = runtime === 'process' ? 6 : 4;
 
-  it(
+  itOnce(
     'F6, F22: kill -9 at random moments of a load of 100 messages: all answered, in order, none lost, none twice',
     async () => {
       const seed = Number(process.env['NP_TEST_SEED'] ?? randomInt(2 ** 31));
@@ -133,7 +133,7 @@ await describeOnBoth('a daemon that comes and goes', ({ runtime, open, itOnce })
     TEST_MS,
   );
 
-  it(
+  itOnce(
     'drain: nothing more is started, running turns are finished, containers stopped, the daemon leaves with 0',
     async () => {
       const daemon = open({ settings: { STOP_GRACE_MS: 3_000 } });

@@ -1,3 +1,6 @@
+/** A probe that starts a process keeps the machine busy: it rests for so many times as long as it took. */
+const RESTS = 2;
+
 /** Polls until `probe` answers something other than undefined or false; fails with `what` after `timeoutMs`. */
 export async function eventually<T>(
   what: string,
@@ -6,10 +9,12 @@ export async function eventually<T>(
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
+    const begunMs = performance.now();
     const found = await probe();
     if (found !== undefined && found !== false) return found as Exclude<T, undefined | false>;
-    if (performance.now() >= deadline) throw new Error(`not within ${String(timeoutMs)} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+    const nowMs = performance.now();
+    if (nowMs >= deadline) throw new Error(`not within ${String(timeoutMs)} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(intervalMs, RESTS * (nowMs - begunMs))));
   }
 }
 

@@ -47,6 +47,6 @@ async function untilFired(daemon: TestDaemon, count: number): Promise<ScheduleDe
       const { occurrences } = await daemon.json<ScheduleDetailView>(['schedule', 'show', 'demo/tick', 'tick']);
       return occurrences.length >= count ? [...occurrences].reverse() : undefined;
     },
-    { timeoutMs: PATIENCE_MS, intervalMs: 500 },
+    { timeoutMs: PATIENCE_MS, intervalMs: 5_000 },
   );
 }

@@ -103,7 +103,7 @@ async function followUp(
 }
 
 /** Of the calls at which an error is thrown, and the host goes on: a whole suite takes all of them, which needs minutes. */
-const EVERY = isWholeSuite ? 1 : 5;
+const EVERY = isWholeSuite ? 1 : 8;
 const WAYS: readonly CutWay[] = ['thrown', 'unanswered', 'died_before', 'died_after'];
 
 /** The calls to cut in a way. Where a dead host leaves nothing new, the next one finds what it found before. */
