@@ -67,7 +67,7 @@ fetch_packages() {
 compile_packages() {
   local missing
   missing="$(missing_build_tools)"
-  npm rebuild >&2 || die "npm rebuild failed: its last lines above say why.${missing:+
+  JOBS="${JOBS:-2}" npm rebuild >&2 || die "npm rebuild failed: its last lines above say why.${missing:+
 Missing here: $missing. Get it with: $(how_to_get_build_tools)}"
 }
 
