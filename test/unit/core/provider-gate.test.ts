@@ -83,6 +83,23 @@ describe('the gate of a provider', () => {
     expect(opensGate(gate, NOW)).toBe(true);
   });
 
+  it('L18: a limit within the time of the last one goes on with it; after it, or before it by the clock, it begins anew', () => {
+    const gate = gateAfterProbe(limited(NOW + 30 * SECOND), two, NOW + 10 * SECOND);
+    expect(gateAfterLimit(gate, one, NOW + 20 * SECOND, NOW + 15 * SECOND)).toEqual({
+      ...{ limitedAtMs: NOW, untilMs: NOW + 30 * SECOND, nextProbeAtMs: NOW + 75 * SECOND },
+      ...{ probe: two, probeUntilMs: NOW + 70 * SECOND },
+    });
+    expect(gateAfterLimit(gate, one, NOW + 10 * MINUTE, NOW + 30 * SECOND)).toEqual({
+      ...{ limitedAtMs: NOW + 30 * SECOND, untilMs: NOW + 10 * MINUTE, nextProbeAtMs: NOW + 220 * SECOND },
+      ...{ probe: null, probeUntilMs: 0 },
+    });
+    expect(gateAfterLimit(gate, one, NOW, NOW - HOUR)).toMatchObject({
+      limitedAtMs: NOW - HOUR,
+      untilMs: NOW,
+      probe: null,
+    });
+  });
+
   it('L18: says nothing any more a minute after its time and its probe', () => {
     const atMs = NOW + 30 * SECOND;
     const gate = limited(atMs);
