@@ -233,7 +233,10 @@ export class Truth {
       }
     }
     this.#requireNoContainer(session, 'deleted');
-    for (const message of this.messages.values()) if (message.session === session) message.isGone = true;
+    // What was refused before is sent again, into the session that comes under its name.
+    for (const message of this.messages.values()) {
+      if (message.session === session && (message.isConfirmed || message.isInFile)) message.isGone = true;
+    }
     for (const series of this.serieses.values()) {
       if (series.session === session) Object.assign(series, { state: 'unknown', isTouched: true });
     }
