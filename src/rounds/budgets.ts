@@ -1,5 +1,5 @@
 import { budgetPermission, hasLimit, NOTHING_SPENT, spentAfter, turnsOf } from '../core/budget.js';
-import type { Budget, BudgetPermission, Use } from '../core/budget.js';
+import type { Budget, BudgetPermission, Spent, Use } from '../core/budget.js';
 import type { SessionObservation } from '../core/observation.js';
 import type { Policy } from '../core/policy.js';
 import type { Logger } from '../observe/logs.js';
@@ -58,14 +58,12 @@ export class Budgets {
    * How long a start waits because turns that are under way in its group may be the last that it may have; 0: it need not.
    * Each of them counts when it ends, so that whoever waits here waits for that alone.
    */
-  waitsForMs(session: SessionAddress): number {
-    const { registry, clock, fleet, policy } = this.#options;
-    const record = registry.findSession(session);
-    if (record === undefined) return 0;
+  waitsForMs(record: SessionRecord): number {
+    const { clock, fleet, policy } = this.#options;
     const { group } = policy(record).budgets;
     if (group.turnsPerHour === null) return 0;
     const use = { ...NO_USE, turns: fleet.busyIn(record.group) };
-    const spent = spentAfter(registry.spent(record.group) ?? NOTHING_SPENT, use, clock.now());
+    const spent = spentAfter(this.#spent(record.group), use, clock.now());
     return budgetPermission(group, spent, clock.now()).kind === 'spent' ? UNDER_WAY_MS : 0;
   }
 
@@ -154,13 +152,16 @@ export class Budgets {
   #add({ address, group }: SessionRecord, use: Use): void {
     const { registry, clock } = this.#options;
     for (const scope of [address, group]) {
-      registry.saveSpent(scope, spentAfter(registry.spent(scope) ?? NOTHING_SPENT, use, clock.now()));
+      registry.saveSpent(scope, spentAfter(this.#spent(scope), use, clock.now()));
     }
   }
 
   #permissionOf(scope: Scope, budget: Budget): BudgetPermission {
     if (!hasLimit(budget)) return WITHIN;
-    const { registry, clock } = this.#options;
-    return budgetPermission(budget, registry.spent(scope) ?? NOTHING_SPENT, clock.now());
+    return budgetPermission(budget, this.#spent(scope), this.#options.clock.now());
+  }
+
+  #spent(scope: Scope): Spent {
+    return this.#options.registry.spent(scope) ?? NOTHING_SPENT;
   }
 }

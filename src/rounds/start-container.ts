@@ -42,7 +42,7 @@ export class Starts {
     const { session } = waiting;
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
-    const waitMs = Math.max(this.#waitsForMs(session), this.#porter.budgets.waitsForMs(session));
+    const waitMs = this.#waitsForMs(session);
     if (waitMs > 0) {
       this.#porter.alarm(session, waitMs);
       return false;
@@ -131,11 +131,12 @@ export class Starts {
     return permitted && actions.length === 1 && first?.kind === 'wake';
   }
 
-  /** A runner image that cannot be made is not asked for by every session anew. */
+  /** For turns of its group that are under way; and a runner image that cannot be made is not asked for by every session anew. */
   #waitsForMs(session: SessionAddress): number {
     const record = this.#porter.registry.findSession(session);
-    if (record === undefined || this.#porter.specs.template(record).image !== null) return 0;
-    return this.#preparation.waitsForMs();
+    if (record === undefined) return 0;
+    const needsRunner = this.#porter.specs.template(record).image === null;
+    return Math.max(needsRunner ? this.#preparation.waitsForMs() : 0, this.#porter.budgets.waitsForMs(record));
   }
 
   #started(record: SessionRecord, one: Supervised, epoch: Epoch, result: StartResult, reason: string): void {
