@@ -131,6 +131,8 @@ export type Action =
         | 'in_flight'
         /** Its provider limits us. */
         | 'provider_limited'
+        /** Another session asks its provider first. */
+        | 'provider_untried'
         /** It, or its group, has used what it may. */
         | 'budget_spent'
         | 'files_busy'

@@ -17,8 +17,11 @@ export interface ProviderGate {
   readonly probeUntilMs: number;
 }
 
+/** `limited`: others try whether it still does; `untried`: another session asks it first, after a time of silence. */
 export type GatePermission =
-  { readonly kind: 'open' } | { readonly kind: 'probe' } | { readonly kind: 'limited'; readonly untilMs: number };
+  | { readonly kind: 'open' }
+  | { readonly kind: 'probe' }
+  | { readonly kind: 'limited' | 'untried'; readonly untilMs: number };
 
 /** How long others wait for a probe. */
 const PROBE_MS = 60_000;

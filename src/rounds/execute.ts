@@ -116,7 +116,8 @@ export class Executor {
         this.#porter.log.debug({ session, reason: action.reason, detail: action.detail }, 'waits');
         if (action.untilMs === null) return;
         if (action.reason === 'budget_spent') this.#porter.budgets.waits(record, action.untilMs, action.detail);
-        if (action.reason === 'provider_limited') this.#porter.providers.waits(record, action.untilMs);
+        const isForProvider = action.reason === 'provider_limited' || action.reason === 'provider_untried';
+        if (isForProvider) this.#porter.providers.waits(record, action.untilMs);
         else this.#porter.alarm(session, action.untilMs - this.#porter.clock.now());
         return;
       }

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { gateAfterLimit, gateAfterProbe, gatePermission, isGatePast, opensGate } from '../core/provider-gate.js';
 import type { GatePermission, ProviderGate } from '../core/provider-gate.js';
+import { trialAfterStart, trialAfterTurn, trialAtStart, trialPermission } from '../core/provider-trial.js';
+import type { ProviderTrial } from '../core/provider-trial.js';
 import type { Notices } from '../observe/notices.js';
 import type { Logger } from '../observe/logs.js';
 import type { Clock } from '../ports/clock.js';
@@ -25,13 +27,20 @@ const ACCOUNT = /(?:_KEY|_TOKEN|_URL|_PROFILE|_PROJECT|_ORGANIZATION)$/;
 const CANDIDATES = 4;
 const NEXT_CANDIDATES_MS = 1_000;
 
-/** Which providers limit us, and which session tries whether they still do (L18). Kept in the registry. */
+/** They ask nobody, or whom they ask is not known. */
+const NOT_TRIED: ReadonlySet<string> = new Set(['echo', 'command']);
+
+/**
+ * Which providers limit us, and which session tries whether they still do (L18), kept in the registry; and which session
+ * asks a provider first that nothing was heard from lately.
+ */
 export class ProviderGates {
   readonly #options: ProviderGatesOptions;
   #loaded: Map<string, ProviderGate> | undefined;
   /** Who was told to wait, by provider, who waits longest first. They are not looked at meanwhile, however many they are. */
   readonly #waiting = new Map<string, Set<SessionAddress>>();
   readonly #cancel = new Map<string, () => void>();
+  readonly #trials = new Map<string, ProviderTrial>();
 
   constructor(options: ProviderGatesOptions) {
     this.#options = options;
@@ -42,10 +51,54 @@ export class ProviderGates {
   }
 
   permission(record: SessionRecord): GatePermission {
-    // The usual case: nothing needs to be known of the session.
-    if (this.#gates.size === 0) return OPEN;
-    const gate = this.#gates.get(this.#providerOf(record));
-    return gatePermission(gate, record.address, this.#options.clock.now());
+    // The usual case of a command: nothing needs to be known of the session.
+    if (this.#gates.size === 0 && !this.#isTried(record)) return OPEN;
+    return this.#permissionOf(this.#providerOf(record), record.address);
+  }
+
+  #permissionOf(provider: string, session: SessionAddress): GatePermission {
+    const nowMs = this.#options.clock.now();
+    const permission = gatePermission(this.#gates.get(provider), session, nowMs);
+    if (permission.kind !== 'open' || NOT_TRIED.has(nameOf(provider))) return permission;
+    return trialPermission(this.#trials.get(provider), session, nowMs);
+  }
+
+  /** False: it waits. True where it asks first: the others wait from now on, until `started` or `startEnded`. */
+  mayStart(record: SessionRecord): boolean {
+    const permission = this.permission(record);
+    if ('untilMs' in permission) {
+      this.waits(record, permission.untilMs);
+      return false;
+    }
+    if (permission.kind === 'open') return true;
+    const provider = this.#providerOf(record);
+    const nowMs = this.#options.clock.now();
+    if (!this.#gates.has(provider)) this.#trials.set(provider, trialAtStart(record.address, nowMs));
+    return true;
+  }
+
+  /** Its container runs. */
+  started(session: SessionAddress): void {
+    const provider = this.#triedBy(session);
+    if (provider === undefined) return;
+    const trial = trialAfterStart(session, this.#options.clock.now());
+    this.#trials.set(provider, trial);
+    this.#letTry(provider);
+  }
+
+  /** However it ended: where no container runs another session asks first. */
+  startEnded(session: SessionAddress): void {
+    const provider = this.#triedBy(session);
+    if (provider === undefined) return;
+    const trial = this.#trials.get(provider);
+    if (trial === undefined || trial.openFromMs < trial.openUntilMs) return;
+    this.#trials.delete(provider);
+    this.#letTry(provider);
+  }
+
+  #triedBy(session: SessionAddress): string | undefined {
+    for (const [provider, { first }] of this.#trials) if (first === session) return provider;
+    return undefined;
   }
 
   /** The session has work, and waits until it may be the one that tries, or need not wait. */
@@ -78,6 +131,9 @@ export class ProviderGates {
       const isAwaited = (this.#waiting.get(provider)?.size ?? 0) > 0;
       if (!isAwaited && isGatePast(gate, this.#options.clock.now())) this.#open(provider);
     }
+    for (const [provider, { openUntilMs }] of this.#trials) {
+      if (this.#options.clock.now() >= openUntilMs) this.#trials.delete(provider);
+    }
   }
 
   close(): void {
@@ -100,8 +156,8 @@ export class ProviderGates {
     const waiting = this.#waiting.get(provider);
     const [first] = waiting ?? [];
     if (waiting === undefined || first === undefined) return;
-    const permission = gatePermission(this.#gates.get(provider), first, this.#options.clock.now());
-    if (permission.kind === 'limited') {
+    const permission = this.#permissionOf(provider, first);
+    if ('untilMs' in permission) {
       this.#arm(provider, permission.untilMs - this.#options.clock.now());
       return;
     }
@@ -138,7 +194,17 @@ export class ProviderGates {
   ended(record: SessionRecord, actions: readonly MessageAction[]): void {
     const limits = actions.filter((action) => action.kind === 'defer').map(({ dueAtMs }) => dueAtMs);
     if (limits.length > 0) this.#limited(record, Math.max(...limits));
-    else if (actions.some((action) => action.kind === 'complete' && action.by === 'ack')) this.#answered(record);
+    else if (actions.some((action) => 'by' in action && action.by === 'ack')) {
+      this.#heard(record);
+      if (actions.some(({ kind }) => kind === 'complete')) this.#answered(record);
+    }
+  }
+
+  #heard(record: SessionRecord): void {
+    if (!this.#isTried(record)) return;
+    const provider = this.#providerOf(record);
+    this.#trials.set(provider, trialAfterTurn(this.#options.clock.now()));
+    if (!this.#gates.has(provider)) this.#release(provider);
   }
 
   #limited(record: SessionRecord, retryAtMs: number): void {
@@ -146,6 +212,7 @@ export class ProviderGates {
     const provider = this.#providerOf(record);
     const gate = gateAfterLimit(this.#gates.get(provider), record.address, retryAtMs, clock.now());
     this.#save(provider, gate);
+    this.#trials.delete(provider);
     const until = formatInstant(gate.untilMs);
     log.info({ session: record.address, provider, until }, 'provider limits us');
     notices.raise(
@@ -177,6 +244,10 @@ export class ProviderGates {
     this.#options.registry.saveProviderGate(provider, gate);
     if (gate === null) this.#gates.delete(provider);
     else this.#gates.set(provider, gate);
+  }
+
+  #isTried(record: SessionRecord): boolean {
+    return !NOT_TRIED.has(this.#options.specs.template(record).provider);
   }
 
   /**

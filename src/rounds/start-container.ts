@@ -42,11 +42,7 @@ export class Starts {
     const { session } = waiting;
     const one = this.#porter.fleet.at(session);
     if (one.inFlight !== null || (one.container !== null && isUp(one.container))) return false;
-    const waitMs = this.#waitsForMs(session);
-    if (waitMs > 0) {
-      this.#porter.alarm(session, waitMs);
-      return false;
-    }
+    if (this.#mustWait(session)) return false;
     setInFlight(one, 'starting');
     this.#porter.operations.run('start', async () => {
       const { faults } = this.#porter;
@@ -59,6 +55,7 @@ export class Starts {
         setInFlight(one, null);
         faults.failed('start', session, err);
       }
+      this.#porter.providers.startEnded(session);
       ended();
     });
     return true;
@@ -92,7 +89,7 @@ export class Starts {
     await this.#porter.turn();
     const atLeast = epochOf(nextEpoch({ registry: record.epoch, acks: ackEpochs(outcome) }) - 1);
     // Others may have begun to try their provider meanwhile.
-    if (this.#porter.providers.permission(record).kind === 'limited') return false;
+    if ('untilMs' in this.#porter.providers.permission(record)) return false;
     const epoch = registry.together(() => {
       this.#porter.providers.starts(record);
       const guard = registry.guard(session);
@@ -131,12 +128,21 @@ export class Starts {
     return permitted && actions.length === 1 && first?.kind === 'wake';
   }
 
-  /** For turns of its group that are under way; and a runner image that cannot be made is not asked for by every session anew. */
-  #waitsForMs(session: SessionAddress): number {
-    const record = this.#porter.registry.findSession(session);
-    if (record === undefined) return 0;
-    const needsRunner = this.#porter.specs.template(record).image === null;
-    return Math.max(needsRunner ? this.#preparation.waitsForMs() : 0, this.#porter.budgets.waitsForMs(record));
+  /**
+   * For what others have begun since it was planned: the first turn of its provider, the last ones of its group. And a
+   * runner image that cannot be made is not asked for by every session anew.
+   */
+  #mustWait(session: SessionAddress): boolean {
+    const { registry, specs, budgets, providers } = this.#porter;
+    const record = registry.findSession(session);
+    if (record === undefined) return false;
+    const preparationMs = specs.template(record).image === null ? this.#preparation.waitsForMs() : 0;
+    const waitMs = Math.max(preparationMs, budgets.waitsForMs(record));
+    if (waitMs > 0) {
+      this.#porter.alarm(session, waitMs);
+      return true;
+    }
+    return !providers.mayStart(record);
   }
 
   #started(record: SessionRecord, one: Supervised, epoch: Epoch, result: StartResult, reason: string): void {
@@ -177,6 +183,7 @@ export class Starts {
     one.container = container;
     one.turns = 0;
     one.memory = undefined;
+    this.#porter.providers.started(session);
     this.#porter.registry.confirmStart(session, container.epoch, container.id, startedAtMs);
     this.#porter.log.info({ session, epoch: container.epoch, containerId: container.id, reason }, 'container started');
   }

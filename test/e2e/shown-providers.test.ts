@@ -65,7 +65,7 @@ describeOnProcesses('what costs money', ({ open }) => {
   it(
     'L18: sessions of a provider that limits us make at most 3 calls until retry_at, and are answered after it',
     async () => {
-      const daemon = openAnthropic({ MAX_CONCURRENT_CONTAINERS: 2 });
+      const daemon = openAnthropic();
       const limited = { type: 'error', error: { type: 'rate_limit_error', message: 'slow down' } };
       const limitedUntilMs = Date.now() + LIMITED_FOR_S * 1_000;
       server.react((response, asked) => {

@@ -26,15 +26,25 @@ export function planWake(
   if (budget.kind === 'spent') {
     return [{ kind: 'wait', reason: 'budget_spent', untilMs: budget.untilMs, detail: budget.detail }];
   }
-  if (gate.kind === 'limited') {
-    const detail = 'its provider limits us: one session at a time tries whether it still does';
-    return [{ kind: 'wait', reason: 'provider_limited', untilMs: gate.untilMs, detail }];
+  if (gate.kind === 'limited' || gate.kind === 'untried') {
+    return [{ kind: 'wait', ...GATES[gate.kind], untilMs: gate.untilMs }];
   }
   const permission = startPermission(guard, policy, nowMs);
   if (permission.kind === 'allowed') return [{ kind: 'wake', reason: permission.reason, dueSinceMs }];
   const detail = guard.holdReason ?? `${guard.fruitless} fruitless starts in a row`;
   return [{ kind: 'wait', reason: permission.reason, untilMs: permission.untilMs, detail }];
 }
+
+const GATES = {
+  limited: {
+    reason: 'provider_limited',
+    detail: 'its provider limits us: one session at a time tries whether it still does',
+  },
+  untried: {
+    reason: 'provider_untried',
+    detail: 'nothing was heard from its provider lately: another session asks it first',
+  },
+} as const;
 
 const OBSTACLES = {
   suspended: 'the session is suspended',

@@ -269,12 +269,75 @@ describe('a provider that limits us', () => {
     p.settings = { ...p.settings, provider: 'other' };
     p.rounds.settingsChanged();
     await p.round();
+    expect(p.running(), 'one asks it first').toEqual(['g/b']);
+    await p.pass(5_000);
     expect(p.running()).toEqual(['g/b', 'g/c']);
     expect(p.notices()).toContain('provider_limited -');
     await p.pass(retryAtMs + MINUTE - p.clock.now());
     await p.round();
     expect(p.notices()).not.toContain('provider_limited -');
     expect(p.registry.providerGates().size).toBe(0);
+  });
+
+  const asked: PorterOptions = { settings: { MAX_CONCURRENT_CONTAINERS: 100, PROVIDER: 'anthropic' } };
+
+  it('L18: that nothing was heard from is asked by one session first: all that begin at once make at most 3 calls until retry_at', async () => {
+    const p = open(asked);
+    const names = Array.from({ length: SESSIONS }, (_, index) => `g/s${String(index)}`);
+    for (const name of names) p.send(name, 'm');
+    await p.round();
+    expect(p.running()).toHaveLength(1);
+    const retryAtMs = p.clock.now() + HOUR;
+    await p.pass(1_000);
+    let calls = 0;
+    while (p.clock.now() < retryAtMs) {
+      for (const name of p.running()) {
+        calls += 1;
+        await refuse(p, name, 'm', retryAtMs);
+      }
+      await p.pass(MINUTE);
+      await p.round();
+    }
+    expect(calls).toBe(3);
+  }, 120_000);
+
+  it.each<[string, (p: TestPorter, first: string) => Promise<void>]>([
+    ['it was not refused within seconds', (p) => p.pass(5_000)],
+    [
+      'it was answered',
+      async (p, first) => {
+        p.ack(first, 'm', 'completed');
+        await p.look(first);
+      },
+    ],
+    [
+      'its turn failed otherwise',
+      async (p, first) => {
+        p.ack(first, 'm', 'failed', { error: 'no such model' });
+        await p.look(first);
+      },
+    ],
+  ])('L18: sessions that begin after the first one go on as soon as %s', async (_, happens) => {
+    const p = open(asked);
+    const names = ['g/a', 'g/b', 'g/c'];
+    for (const name of names) p.send(name, 'm');
+    await p.round();
+    const [first = '', ...others] = p.running();
+    expect(others).toEqual([]);
+    await p.pass(4_999);
+    expect(p.running()).toEqual([first]);
+    p.beat(first);
+    await happens(p, first);
+    expect(p.running()).toEqual(names);
+  });
+
+  it('L18: a first session that cannot be started lets another one ask', async () => {
+    const p = open(asked);
+    for (const name of ['g/a', 'g/b', 'g/c']) p.send(name, 'm');
+    p.runtime.refuse(session('g/a'), 'no such image');
+    await p.round();
+    await p.pass(1_000);
+    expect(p.running()).toEqual(['g/b']);
   });
 
   it.each<[string, (name: string) => Partial<Settings>]>([

@@ -57,6 +57,12 @@ describe('waking', () => {
         detail: 'its provider limits us: one session at a time tries whether it still does',
       },
     ]);
+    expect(plan(observe(DUE, { gate: { kind: 'untried', untilMs } }))).toEqual([
+      {
+        ...{ kind: 'wait', reason: 'provider_untried', untilMs },
+        detail: 'nothing was heard from its provider lately: another session asks it first',
+      },
+    ]);
     expect(said(plan(observe(DUE, { gate: { kind: 'probe' } })))).toEqual(['wake due']);
     expect(plan(observe(facts(), { gate: { kind: 'limited', untilMs } }))).toEqual([]);
   });
