@@ -41,6 +41,8 @@ const READS = new Set([
   'artifacts',
   'resumeIds',
 ]);
+/** To deliver takes inbound.db alone, artifacts are folders: whether a container locks its own file they do not tell. */
+const PASS_LOCKS = new Set(['deliver', 'artifacts', 'removeArtifacts']);
 const LOCKED = { kind: 'busy', file: 'outbound.db', detail: 'SQLITE_BUSY: database is locked' } as const;
 const CHILD_KILLED = { kind: 'busy', file: 'session files', detail: 'the child was killed at its deadline' } as const;
 
@@ -238,8 +240,7 @@ function carryOut<T>(
             else world.touch(session);
             truth.readFiles(session);
           }
-          // To deliver takes inbound.db alone: whether a container locks its own file it does not tell.
-          if (session !== null && operation !== 'deliver') world.readableMs.set(session, timeline.monotonicMs);
+          if (session !== null && !PASS_LOCKS.has(operation)) world.readableMs.set(session, timeline.monotonicMs);
           answer = () => {
             resolve(isChildKilled ? CHILD_KILLED : signed(result, version ?? '0'));
           };
