@@ -217,27 +217,31 @@ await describeOnBoth('a runner that knows only the format of NanoClaw v2', ({ en
     TEST_MS,
   );
 
-  it.each([
+  for (const [answered, state, texts] of [
     ['retry', { status: 'completed', tries: 1, attempt: 1 }, ['answered by 1', 'answered by 2']],
     ['complete', { status: 'completed', tries: 0, attempt: 0 }, ['answered by 1']],
-  ])(
-    'FOREIGN_ANSWERED=%s, killed between its answer and its ack',
-    async (answered, state, texts) => {
-      const daemon = await withForeign({}, { FOREIGN_ANSWERED: answered });
-      await daemon.createScript(SESSION, `echo answered by $NIGHTPORTER_EPOCH; ${first('sleep 300', 'true')}`);
-      const id = await daemon.send(SESSION, 'hello');
-      await eventually('an answer', async () => (await daemon.texts(SESSION)).length === 1, { timeoutMs: PATIENCE_MS });
+  ] as const) {
+    itOnce(
+      `FOREIGN_ANSWERED=${answered}, killed between its answer and its ack`,
+      async () => {
+        const daemon = await withForeign({}, { FOREIGN_ANSWERED: answered });
+        await daemon.createScript(SESSION, `echo answered by $NIGHTPORTER_EPOCH; ${first('sleep 300', 'true')}`);
+        const id = await daemon.send(SESSION, 'hello');
+        await eventually('an answer', async () => (await daemon.texts(SESSION)).length === 1, {
+          timeoutMs: PATIENCE_MS,
+        });
 
-      await daemon.containers.signal(SESSION, 'SIGKILL');
+        await daemon.containers.signal(SESSION, 'SIGKILL');
 
-      expect((await daemon.untilEnded(SESSION, [id]))[0]).toMatchObject(state);
-      expect(await daemon.texts(SESSION)).toEqual(texts);
-      const next = await daemon.send(SESSION, 'next');
-      await daemon.untilEnded(SESSION, [next]);
-      expect(await daemon.texts(SESSION)).toEqual([...texts, 'answered by 2']);
-    },
-    TEST_MS,
-  );
+        expect((await daemon.untilEnded(SESSION, [id]))[0]).toMatchObject(state);
+        expect(await daemon.texts(SESSION)).toEqual(texts);
+        const next = await daemon.send(SESSION, 'next');
+        await daemon.untilEnded(SESSION, [next]);
+        expect(await daemon.texts(SESSION)).toEqual([...texts, 'answered by 2']);
+      },
+      TEST_MS,
+    );
+  }
 });
 
 await describeOnBoth('a group whose runner is changed', ({ engine, open, itOnce }) => {

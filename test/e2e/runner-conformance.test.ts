@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { describeRunner } from '../suites/runner-conformance.js';
+import { CONTAINER_CASES, describeRunner, RULE_CASES } from '../suites/runner-conformance.js';
 import { containerRunners } from '../support/container-runners.js';
 import { describeWithEngine, EngineBench } from '../support/docker-engine.js';
 import { nanoclawImage, pythonImage } from '../support/foreign-images.js';
@@ -14,7 +14,8 @@ await describeWithEngine('runners in containers', (engine) => {
   afterAll(() => bench.reap());
   const { runner } = containerRunners(bench);
 
-  describeRunner(runner('ours', 'attempts', () => Promise.resolve(undefined)));
+  const ours = runner('ours', 'attempts', () => Promise.resolve(undefined));
+  describeRunner(ours, isWholeSuite ? RULE_CASES : CONTAINER_CASES);
 
   // Their rules are held on the process runtime in every run; what containers add is held by ours.
   const inWholeSuite = isWholeSuite ? undefined : 'NIGHTPORTER_WHOLE_SUITE=1 runs it in containers too';

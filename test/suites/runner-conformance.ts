@@ -12,15 +12,18 @@ import { recordRules, type CaseResult } from '../support/runner-table.js';
 /** One or more cases of each rule of docs/protocol.md, by its id. */
 export const RULE_CASES: readonly RuleCase[] = [...STARTING, ...CLAIMING, ...TURNS, ...LIVING, ...ENDING];
 
+/** Those that mounts, signals and exit codes have a part in: what a container may change for a runner that keeps all of them outside. */
+export const CONTAINER_CASES: readonly RuleCase[] = [...STARTING, ...LIVING, ...ENDING];
+
 /**
  * What docs/protocol.md asks of a runner, asked of this one: through its files, its heartbeat and its exit code alone.
  * Prints a table of rules and runners at the end, and keeps it in reports/runner-suite.json.
  */
-export function describeRunner(runner: RunnerUnderTest): void {
+export function describeRunner(runner: RunnerUnderTest, cases: readonly RuleCase[] = RULE_CASES): void {
   describe(`${runner.name} as a runner, ${runner.runtime} runtime`, () => {
     // By case: one that was tried twice counts as it ended.
     const results = new Map<RuleCase, CaseResult>();
-    for (const one of RULE_CASES) {
+    for (const one of cases) {
       if (one.takes === 'attempts' && runner.knows === 'nanoclaw_v2') {
         results.set(one, 'not applicable');
         continue;
