@@ -41,6 +41,7 @@ export class ProviderGates {
   readonly #waiting = new Map<string, Set<SessionAddress>>();
   readonly #cancel = new Map<string, () => void>();
   readonly #trials = new Map<string, ProviderTrial>();
+  #isClosed = false;
 
   constructor(options: ProviderGatesOptions) {
     this.#options = options;
@@ -121,7 +122,7 @@ export class ProviderGates {
 
   /** Sessions may have moved to other providers, which need not wait: whoever still has to says so again. */
   settingsChanged(): void {
-    this.close();
+    this.#cancelTimers();
     this.#waiting.clear();
   }
 
@@ -136,7 +137,13 @@ export class ProviderGates {
     }
   }
 
+  /** Starts in flight end later: what they tell arms no timer any more. */
   close(): void {
+    this.#isClosed = true;
+    this.#cancelTimers();
+  }
+
+  #cancelTimers(): void {
     for (const cancel of this.#cancel.values()) cancel();
     this.#cancel.clear();
   }
@@ -144,6 +151,7 @@ export class ProviderGates {
   /** One timer for all that wait. */
   #arm(provider: string, delayMs: number): void {
     this.#cancel.get(provider)?.();
+    if (this.#isClosed) return;
     const cancel = this.#options.clock.after(Math.max(0, delayMs), () => {
       this.#cancel.delete(provider);
       this.#letTry(provider);
