@@ -18,49 +18,49 @@ const refusedAgain = (retryAtMs: number, atMs: number): ProviderGate =>
   gateAfterLimit(gateAfterProbe(limited(retryAtMs), two, atMs), two, retryAtMs, atMs);
 
 describe('the gate of a provider', () => {
-  test.each<[string, ProviderGate | undefined, SessionAddress, number, unknown]>([
-    ['none: open', undefined, two, NOW, { kind: 'open' }],
+  test.each<[string, () => ProviderGate | undefined, SessionAddress, number, unknown]>([
+    ['none: open', () => undefined, two, NOW, { kind: 'open' }],
     [
       'limited for half a minute',
-      limited(NOW + 30 * SECOND),
+      () => limited(NOW + 30 * SECOND),
       two,
       NOW,
       { kind: 'limited', untilMs: NOW + 30 * SECOND },
     ],
     [
       'whoever was refused waits too',
-      limited(NOW + 30 * SECOND),
+      () => limited(NOW + 30 * SECOND),
       one,
       NOW,
       { kind: 'limited', untilMs: NOW + 30 * SECOND },
     ],
     [
       'for six minutes: a probe after a third',
-      limited(NOW + 6 * MINUTE),
+      () => limited(NOW + 6 * MINUTE),
       two,
       NOW,
       { kind: 'limited', untilMs: NOW + 2 * MINUTE },
     ],
     [
       'for three hours: whether it is so is tried after five minutes',
-      limited(NOW + 3 * HOUR),
+      () => limited(NOW + 3 * HOUR),
       two,
       NOW,
       { kind: 'limited', untilMs: NOW + 5 * MINUTE },
     ],
-    ['the first probe', limited(NOW + 3 * HOUR), two, NOW + 5 * MINUTE, { kind: 'probe' }],
+    ['the first probe', () => limited(NOW + 3 * HOUR), two, NOW + 5 * MINUTE, { kind: 'probe' }],
     [
       'it was refused too: the next one in the middle',
-      refusedAgain(NOW + 3 * HOUR, NOW + 5 * MINUTE),
+      () => refusedAgain(NOW + 3 * HOUR, NOW + 5 * MINUTE),
       one,
       NOW + HOUR,
       { kind: 'limited', untilMs: NOW + 95 * MINUTE },
     ],
-    ['the time has come', limited(NOW + 30 * SECOND), two, NOW + 30 * SECOND, { kind: 'probe' }],
-    ['long after', limited(NOW + 30 * SECOND), two, NOW + DAY, { kind: 'probe' }],
-    ['a clock that was set back', limited(NOW + 3 * HOUR), two, NOW - HOUR, { kind: 'open' }],
+    ['the time has come', () => limited(NOW + 30 * SECOND), two, NOW + 30 * SECOND, { kind: 'probe' }],
+    ['long after', () => limited(NOW + 30 * SECOND), two, NOW + DAY, { kind: 'probe' }],
+    ['a clock that was set back', () => limited(NOW + 3 * HOUR), two, NOW - HOUR, { kind: 'open' }],
   ])('L18: %s', (_, gate, session, nowMs, permission) => {
-    expect(gatePermission(gate, session, nowMs)).toEqual(permission);
+    expect(gatePermission(gate(), session, nowMs)).toEqual(permission);
   });
 
   it('L18: while one tries, the others wait for it, a minute at most; the one that tries goes on', () => {

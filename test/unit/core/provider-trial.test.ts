@@ -12,18 +12,18 @@ const probe: GatePermission = { kind: 'probe' };
 const open: GatePermission = { kind: 'open' };
 
 describe('a provider that nothing was heard from', () => {
-  test.each<[string, ProviderTrial | undefined, number, GatePermission]>([
-    ['may be asked by anybody', undefined, NOW, probe],
-    ['is asked by one that starts', trialAtStart(one, NOW), NOW, untried(NOW + 30 * SECOND)],
-    ['whose start takes too long', trialAtStart(one, NOW), NOW + 30 * SECOND, probe],
-    ['whose container runs', trialAfterStart(one, NOW), NOW + SECOND, untried(NOW + 5 * SECOND)],
-    ['and was not refused at the door', trialAfterStart(one, NOW), NOW + 5 * SECOND, open],
-    ['but is silent for long', trialAfterStart(one, NOW), NOW + 65 * SECOND, probe],
-    ['a turn ended', trialAfterTurn(NOW), NOW, open],
-    ['and none since for a minute', trialAfterTurn(NOW), NOW + MINUTE, probe],
-    ['a clock that was set back', trialAfterTurn(NOW), NOW - 1, probe],
+  test.each<[string, () => ProviderTrial | undefined, number, GatePermission]>([
+    ['may be asked by anybody', () => undefined, NOW, probe],
+    ['is asked by one that starts', () => trialAtStart(one, NOW), NOW, untried(NOW + 30 * SECOND)],
+    ['whose start takes too long', () => trialAtStart(one, NOW), NOW + 30 * SECOND, probe],
+    ['whose container runs', () => trialAfterStart(one, NOW), NOW + SECOND, untried(NOW + 5 * SECOND)],
+    ['and was not refused at the door', () => trialAfterStart(one, NOW), NOW + 5 * SECOND, open],
+    ['but is silent for long', () => trialAfterStart(one, NOW), NOW + 65 * SECOND, probe],
+    ['a turn ended', () => trialAfterTurn(NOW), NOW, open],
+    ['and none since for a minute', () => trialAfterTurn(NOW), NOW + MINUTE, probe],
+    ['a clock that was set back', () => trialAfterTurn(NOW), NOW - 1, probe],
   ])('L18: %s', (_, trial, nowMs, permission) => {
-    expect(trialPermission(trial, two, nowMs)).toEqual(permission);
+    expect(trialPermission(trial(), two, nowMs)).toEqual(permission);
   });
 
   it('L18: whoever asks first does not wait for itself', () => {
