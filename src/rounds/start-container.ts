@@ -179,11 +179,11 @@ export class Starts {
   }
 
   #confirm(session: SessionAddress, one: Supervised, container: Container, reason: string): void {
+    this.#porter.providers.started(session);
     const startedAtMs = container.startedAtMs ?? this.#porter.clock.now();
     one.container = container;
     one.turns = 0;
     one.memory = undefined;
-    this.#porter.providers.started(session);
     this.#porter.registry.confirmStart(session, container.epoch, container.id, startedAtMs);
     this.#porter.log.info({ session, epoch: container.epoch, containerId: container.id, reason }, 'container started');
   }
