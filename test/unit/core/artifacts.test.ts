@@ -8,12 +8,13 @@ import {
   newestWrite,
   rulesWithin,
 } from '../../../src/core/retention/artifacts.js';
-import type { Artifact, ArtifactPart, ArtifactType } from '../../../src/core/retention/artifacts.js';
+import type { Artifact, ArtifactPart, ArtifactRule, ArtifactType } from '../../../src/core/retention/artifacts.js';
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 24 * 3_600_000;
 const WINDOWS = { transcript: 7 * DAY, debug: 3 * DAY, todo: 3 * DAY, telemetry: 7 * DAY, log: 7 * DAY };
-const RULES = rulesWithin({ home: ['out'], host: ['host'] });
+// Called in tests alone: docs/mutation.md.
+const rules = (): readonly ArtifactRule[] => rulesWithin({ home: ['out'], host: ['host'] });
 const A = '0b6e3c1a-4d2f-4a7b-9c8d-112233445566';
 const B = '1c7f4d2b-5e30-4b8c-8d9e-223344556677';
 const PROJECT = 'out/.claude/projects/-workspace';
@@ -32,14 +33,14 @@ const part = (path: string, ageMs: number, more: Partial<ArtifactPart> = {}): Ar
 });
 
 function only(...parts: readonly ArtifactPart[]): Artifact {
-  const [artifact, ...others] = gatherArtifacts(parts, RULES).artifacts;
+  const [artifact, ...others] = gatherArtifacts(parts, rules()).artifacts;
   if (artifact === undefined || others.length > 0) throw new Error('not one artifact');
   return artifact;
 }
 
 function judge(artifact: Artifact, live: readonly string[] = [], windows = WINDOWS): string {
   const verdict = judgeArtifact(artifact, windows, new Set(live), NOW);
-  return verdict.kind === 'delete' ? 'delete' : verdict.reason;
+  return verdict.kind === 'keep' ? verdict.reason : verdict.kind;
 }
 
 describe('what a path stands for', () => {
@@ -51,9 +52,10 @@ describe('what a path stands for', () => {
     [PATHS.todo, 'todo', [A, B]],
     [PATHS.telemetry, 'telemetry', [A, B]],
     ['out/.claude/statsig/statsig.stable_id.12345', 'telemetry', []],
+    ['out/.claude/telemetry/two\nlines', 'telemetry', []],
     [PATHS.log, 'log', ['np-g-a.0123456789abcdef']],
   ])('L23: %s', (path, type, owners) => {
-    expect(classifyPath(path, RULES)).toMatchObject({ type, owners });
+    expect(classifyPath(path, rules())).toMatchObject({ type, owners });
   });
 
   it.each([
@@ -69,6 +71,7 @@ describe('what a path stands for', () => {
     `${PROJECT}/${A}/tool-results/1.txt`,
     `out/.claude/projects/${A}.jsonl`,
     `out/.claude/projects/../${A}.jsonl`,
+    `out/.claude/projects/./${A}.jsonl`,
     `out/.claude/projects//${A}.jsonl`,
     `out/projects/-workspace/${A}.jsonl`,
     `.claude/debug/${A}.txt`,
@@ -81,7 +84,7 @@ describe('what a path stands for', () => {
     'host/run/notes',
     '',
   ])('L23: nothing that is ever deleted: %j', (path) => {
-    expect(classifyPath(path, RULES)).toBeUndefined();
+    expect(classifyPath(path, rules())).toBeUndefined();
   });
 
   it('L23: whatever the path, it is at the place of a rule', () => {
@@ -99,13 +102,47 @@ describe('what a path stands for', () => {
     );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
-        const found = classifyPath(pieces.join('/'), RULES);
+        const found = classifyPath(pieces.join('/'), rules());
         if (found === undefined) return;
         const above = pieces.slice(0, -1).join('/');
         expect(above).toMatch(/^out\/\.claude\/(projects\/(?!\.\.$)[^/]+|debug|todos|telemetry|statsig)$/);
         expect(pieces.at(-1)).not.toBe('latest');
       }),
     );
+  });
+
+  it.each([PATHS.debug, PATHS.todo, PATHS.telemetry, PATHS.log, `${PROJECT}/agent-ab12cd34.jsonl`])(
+    'L23: %s belongs to nothing else',
+    (path) => {
+      expect(classifyPath(path, rules())?.paths).toEqual([path]);
+    },
+  );
+
+  it('L23: the whole table', () => {
+    const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+    const table = ARTIFACT_RULES.map(({ type, place, folder, is, owner, name }) =>
+      [type, place, folder.join('/'), is, owner, name].join(' '),
+    );
+    expect(table).toEqual([
+      `transcript home .claude/projects/* file named ^${uuid}\\.jsonl$`,
+      `transcript home .claude/projects/* folder named ^${uuid}$`,
+      'transcript home .claude/projects/* file unsaid ^agent-[0-9a-f]{1,32}\\.jsonl$',
+      `debug home .claude/debug file named ^${uuid}\\.(?:txt|log)$`,
+      `todo home .claude/todos file named ^${uuid}-agent-${uuid}\\.json$`,
+      'telemetry home .claude/telemetry file named ^(?!latest$).+$',
+      'telemetry home .claude/statsig file named ^(?!latest$).+$',
+      'log host run folder itself ^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\\.[0-9a-f]{16}$',
+      'log logs  file named ^.+\\.log$',
+    ]);
+  });
+
+  it('L23: logs of an older installation lie at the root of their place', () => {
+    const within = rulesWithin({ logs: [] });
+    const log = { type: 'log', owners: [], paths: ['run.log'] };
+    expect(classifyPath('run.log', within)).toEqual(log);
+    for (const path of ['below/run.log', '/run.log', 'run.txt', '.log']) {
+      expect(classifyPath(path, within), path).toBeUndefined();
+    }
   });
 
   it('L23: a place that is not there has no rules', () => {
@@ -152,7 +189,7 @@ describe('age', () => {
 
   it('L23: the same name in two projects are two transcripts', () => {
     const parts = [part(PATHS.transcript, 8 * DAY), part(`out/.claude/projects/other/${A}`, 8 * DAY)];
-    expect(gatherArtifacts(parts, RULES).artifacts).toHaveLength(2);
+    expect(gatherArtifacts(parts, rules()).artifacts).toHaveLength(2);
   });
 
   it('L23: what was found twice counts once', () => {
@@ -213,7 +250,7 @@ describe('what is not as it should be', () => {
 
   it('L23: a link in the place of a folder is counted', () => {
     const parts = [part('out/.claude', 0, { kind: 'link' }), part('out/.claude', 0, { kind: 'link' })];
-    expect(gatherArtifacts(parts, RULES)).toEqual({ artifacts: [], links: 1 });
-    expect(gatherArtifacts([part('out/.claude', 0)], RULES)).toEqual({ artifacts: [], links: 0 });
+    expect(gatherArtifacts(parts, rules())).toEqual({ artifacts: [], links: 1 });
+    expect(gatherArtifacts([part('out/.claude', 0)], rules())).toEqual({ artifacts: [], links: 0 });
   });
 });
