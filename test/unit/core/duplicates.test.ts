@@ -34,5 +34,6 @@ describe('an answer that equals an earlier one', () => {
   test('L25: every later one is a duplicate, the first is not', () => {
     const again = [said('a2', NOW + 5 * SECOND), said('a3', NOW + 9 * SECOND)];
     expect(duplicates([said('a0', null), first, ...again], NOW + SECOND)).toEqual(['a2', 'a3']);
+    expect(duplicates([said('a0', null), ...again], NOW + SECOND), 'the one before is of no time').toEqual([]);
   });
 });

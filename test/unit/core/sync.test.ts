@@ -203,7 +203,9 @@ describe('acks of foreign runners, which name no attempt', () => {
   });
 
   test('a running container without a claim is recycled first', () => {
-    expect(said(sync(retryable, {}, { container: running() }))).toEqual(['stop recycled']);
+    for (const errorClass of ['retryable', 'rate_limited'] as const) {
+      expect(said(sync({ ...retryable, errorClass }, {}, { container: running() }))).toEqual(['stop recycled']);
+    }
   });
 
   test('a running turn is waited for', () => {

@@ -94,6 +94,7 @@ describe('messages that are imported', () => {
         seriesId: expect.stringMatching(/^other-s-/) as string,
       },
     ]);
+    expect(map(foreign({ seq: 0 })).rows).toMatchObject([{ seq: null }]);
     expect(map(foreign({ tries: null, seq: null, timestamp: '2030-01-01' })).rows).toMatchObject([
       { tries: 0, seq: null, timestampMs: NOW },
     ]);
@@ -105,6 +106,7 @@ describe('messages that are imported', () => {
     expect(map(foreign({ id: '' }))).toEqual(leftWith('without a readable id', ''));
     expect(map(foreign({ content: null }))).toEqual(leftWith('MESSAGE_MAX_BYTES'));
     expect(map(foreign({ status: 'archived' }))).toEqual(leftWith('unknown here ("archived")'));
+    expect(map(foreign({ status: 'x'.repeat(41) }))).toEqual(leftWith(`unknown here ("${'x'.repeat(40)}")`));
     expect(map(foreign({ processAfter: 'soon' }))).toEqual(leftWith('process_after is no time'));
     expect(map(foreign({ status: 'paused' }))).toEqual(leftWith('does not recur'));
   });
@@ -132,6 +134,9 @@ describe('messages that are imported', () => {
       },
     ]);
     expect(map(foreign({ status: 'failed', processAfter: '2030-01-01' })).rows).toMatchObject([{ finishedAtMs: NOW }]);
+    expect(map(foreign({ ack: { status: 'script-skip:error', changedAt: AT } })).rows).toMatchObject([
+      { status: 'failed', finishedAtMs: Date.parse(AT) },
+    ]);
     expect(map(foreign({ status: 'completed' })).rows).toMatchObject([
       { finishedAtMs: Date.parse(AT), processAfterMs: null },
     ]);
@@ -201,10 +206,16 @@ describe('messages that are imported', () => {
     ]);
     expect(map(foreign({ seriesId: 's' }), rows)).toMatchObject({
       rows: [{ recurrence: null, status: 'pending' }],
-      notes: [{ kind: 'changed' }],
+      notes: [{ kind: 'changed', reason: 'a second row of a series that goes on: it runs once', of: 'm' }],
     });
     const withEnded = [...rows, seriesRow({ id: 'c', seriesId: 's', status: 'completed' })];
     expect(planSeries(withEnded).roles).toEqual(planSeries(rows).roles);
+    const withBad = [...rows, seriesRow({ id: 'a', seriesId: 's', recurrence: 'never', processAfter: '2026-06-30' })];
+    expect([...planSeries(withBad).roles].map(([id, { kind }]) => [id, kind])).toEqual([
+      ['a', 'left'],
+      ['b', 'live'],
+      ['m', 'one_shot'],
+    ]);
   });
 
   it('are history where their series never fires again', () => {
@@ -216,7 +227,7 @@ describe('messages that are imported', () => {
     const mapped = mapMessage(foreign({ status: 'completed' }), { zone: 'UTC', nowMs: NOW, series, files: [] });
     expect(mapped).toMatchObject({
       rows: [{ status: 'completed' }],
-      notes: [{ reason: 'a series that never fires again' }],
+      notes: [{ kind: 'left', reason: 'a series that never fires again' }],
     });
   });
 
@@ -224,13 +235,18 @@ describe('messages that are imported', () => {
     const rows = [seriesRow({ recurrence: '@every:5' })];
     expect(map(foreign(), rows)).toEqual(leftWith('a series: its schedule is none here'));
     const ended = map(foreign({ status: 'completed' }), [seriesRow({ recurrence: '@every:5', status: 'completed' })]);
-    expect(ended).toMatchObject({ rows: [{ status: 'completed', recurrence: null }], notes: [{ kind: 'left' }] });
+    expect(ended).toMatchObject({
+      rows: [{ status: 'completed', recurrence: null }],
+      notes: [{ kind: 'left', reason: expect.stringContaining('a series: its schedule is none here') as string }],
+    });
   });
 
   it('have new ids where the old ones do not fit', () => {
     const { rows, notes } = map(foreign({ id: 'a:b', seriesId: 'a:b' }));
     expect(rows).toMatchObject([{ id: expect.stringMatching(/^a-b-/) as string, seriesId: null }]);
-    expect(notes).toMatchObject([{ kind: 'changed', of: 'a:b' }]);
+    expect(notes).toEqual([
+      { kind: 'changed', reason: 'an id of a message that does not fit has a new one', of: 'a:b' },
+    ]);
     const ended = map(foreign({ id: 'a:b', seriesId: null, status: 'completed' }), [
       seriesRow({ id: 'a:b', status: 'completed' }),
     ]);
@@ -242,7 +258,15 @@ describe('contents that are imported', () => {
   const files = [{ name: 'a.txt', bytes: 3 }];
 
   it('stay as they are, to the byte, where there is nothing to add', () => {
-    for (const content of ['not json', '[1]', 'null', '{ "text": "x" }', '{"prompt":1}', '{"text":"t","prompt":"p"}']) {
+    for (const content of [
+      'not json',
+      '[1]',
+      'null',
+      '"x"',
+      '{ "text": "x" }',
+      '{"prompt":1}',
+      '{"text":"t","prompt":"p"}',
+    ]) {
       expect(mapContent(content, 'm', files)).toBe(content);
     }
     expect(mapContent('{ "attachments": [] }', 'm', [])).toBe('{ "attachments": [] }');
@@ -304,12 +328,14 @@ describe('answers that are imported', () => {
   });
 
   it('are listed where they cannot be brought, or not under their id', () => {
-    expect(mapAnswer(answer({ id: null }))).toMatchObject({ row: null, notes: [{ kind: 'left', of: 'row 3' }] });
-    expect(mapAnswer(answer({ id: '' }))).toMatchObject({ row: null });
-    expect(mapAnswer(answer({ content: null }))).toMatchObject({ row: null, notes: [{ kind: 'left', of: 'a' }] });
+    const left = (reason: string, of: string) => ({ row: null, notes: [{ kind: 'left', reason, of }] });
+    expect(mapAnswer(answer({ id: null }))).toEqual(left('an answer without a readable id', 'row 3'));
+    expect(mapAnswer(answer({ id: '' }))).toEqual(left('an answer without a readable id', ''));
+    const tooLong = 'an answer whose content is over the limit (MESSAGE_MAX_BYTES)';
+    expect(mapAnswer(answer({ content: null }))).toEqual(left(tooLong, 'a'));
     expect(mapAnswer(answer({ id: 'a/b' }))).toMatchObject({
       row: { id: expect.stringMatching(/^a-b-/) as string },
-      notes: [{ kind: 'changed' }],
+      notes: [{ kind: 'changed', reason: 'an id of an answer that does not fit has a new one', of: 'a/b' }],
     });
   });
 

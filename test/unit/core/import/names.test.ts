@@ -11,7 +11,8 @@ describe('names of what is imported', () => {
     // FNV-1a of 64 bits: the published values of "a" and "foobar".
     expect(withHash('a', 'a')).toBe('a-af63dc4c8601ec8c');
     expect(withHash('x', 'foobar')).toBe('x-85944171f73967e8');
-    expect(nameOf('msg:1')).toMatch(/^msg-1-[0-9a-f]{16}$/);
+    expect(withHash('t', 't0')).toBe('t-08c80007b56a5fc9');
+    expect(nameOf('msg:/1')).toMatch(/^msg-1-[0-9a-f]{16}$/);
     expect(nameOf('../../etc')).toMatch(/^etc-[0-9a-f]{16}$/);
     expect(nameOf('äöü')).toMatch(/^x-[0-9a-f]{16}$/);
     expect(nameOf('')).toMatch(/^x-[0-9a-f]{16}$/);
