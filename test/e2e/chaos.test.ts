@@ -10,7 +10,7 @@ const PROGRAM = fileURLToPath(new URL('../chaos/main.mjs', import.meta.url));
 const REPORTS = fileURLToPath(new URL('../../reports/', import.meta.url));
 const TEST_MS = 420_000;
 /** Of load and faults; setting up, coming to rest and the audit come on top. */
-const MINUTES = 0.25;
+const MINUTES = 1;
 const SESSIONS = 12;
 
 interface Report {
