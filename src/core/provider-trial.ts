@@ -39,6 +39,11 @@ export function trialAtStart(first: SessionAddress, nowMs: number): ProviderTria
   return { first, sinceMs: nowMs, openFromMs: nowMs + START_MS, openUntilMs: nowMs + START_MS };
 }
 
+/** Whether the session asks first and its container does not run yet. */
+export function isStarting(trial: ProviderTrial, session: SessionAddress): boolean {
+  return trial.first === session && trial.openFromMs === trial.openUntilMs;
+}
+
 /** Its container runs. */
 export function trialAfterStart(first: SessionAddress, nowMs: number): ProviderTrial {
   const openFromMs = nowMs + REFUSAL_MS;

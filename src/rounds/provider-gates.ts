@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { gateAfterLimit, gateAfterProbe, gatePermission, isGatePast, opensGate } from '../core/provider-gate.js';
 import type { GatePermission, ProviderGate } from '../core/provider-gate.js';
-import { trialAfterStart, trialAfterTurn, trialAtStart, trialPermission } from '../core/provider-trial.js';
+import { isStarting, trialAfterStart, trialAfterTurn, trialAtStart, trialPermission } from '../core/provider-trial.js';
 import type { ProviderTrial } from '../core/provider-trial.js';
 import type { Notices } from '../observe/notices.js';
 import type { Logger } from '../observe/logs.js';
@@ -82,8 +82,7 @@ export class ProviderGates {
   started(session: SessionAddress): void {
     const provider = this.#triedBy(session);
     if (provider === undefined) return;
-    const trial = trialAfterStart(session, this.#options.clock.now());
-    this.#trials.set(provider, trial);
+    this.#trials.set(provider, trialAfterStart(session, this.#options.clock.now()));
     this.#letTry(provider);
   }
 
@@ -91,14 +90,13 @@ export class ProviderGates {
   startEnded(session: SessionAddress): void {
     const provider = this.#triedBy(session);
     if (provider === undefined) return;
-    const trial = this.#trials.get(provider);
-    if (trial === undefined || trial.openFromMs < trial.openUntilMs) return;
     this.#trials.delete(provider);
     this.#letTry(provider);
   }
 
+  /** The provider that it is started for first. */
   #triedBy(session: SessionAddress): string | undefined {
-    for (const [provider, { first }] of this.#trials) if (first === session) return provider;
+    for (const [provider, trial] of this.#trials) if (isStarting(trial, session)) return provider;
     return undefined;
   }
 

@@ -331,6 +331,20 @@ describe('a provider that limits us', () => {
     expect(p.running()).toEqual(names);
   });
 
+  it('L18: a first session that is started anew closes nothing that was open', async () => {
+    const p = open(asked);
+    p.send('g/a', 'm');
+    await p.round();
+    await p.pass(5_000);
+    p.runtime.exit(session('g/a'), { exitCode: 1 });
+    await p.look('g/a');
+    await p.pass(1_000);
+    expect(p.running()).toEqual(['g/a']);
+    p.send('g/b', 'm');
+    await p.look('g/b');
+    expect(p.running()).toEqual(['g/a', 'g/b']);
+  });
+
   it('L18: a first session that cannot be started lets another one ask', async () => {
     const p = open(asked);
     for (const name of ['g/a', 'g/b', 'g/c']) p.send(name, 'm');

@@ -1,6 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import type { GatePermission } from '../../../src/core/provider-gate.js';
-import { trialAfterStart, trialAfterTurn, trialAtStart, trialPermission } from '../../../src/core/provider-trial.js';
+import {
+  isStarting,
+  trialAfterStart,
+  trialAfterTurn,
+  trialAtStart,
+  trialPermission,
+} from '../../../src/core/provider-trial.js';
 import type { ProviderTrial } from '../../../src/core/provider-trial.js';
 import type { SessionAddress } from '../../../src/protocol/address.js';
 import { MINUTE, NOW, SECOND } from './builders.js';
@@ -24,6 +30,11 @@ describe('a provider that nothing was heard from', () => {
     ['a clock that was set back', () => trialAfterTurn(NOW), NOW - 1, probe],
   ])('L18: %s', (_, trial, nowMs, permission) => {
     expect(trialPermission(trial(), two, nowMs)).toEqual(permission);
+  });
+
+  it('L18: is started for by the one that asks first, until its container runs', () => {
+    expect([one, two].map((session) => isStarting(trialAtStart(one, NOW), session))).toEqual([true, false]);
+    expect(isStarting(trialAfterStart(one, NOW), one)).toBe(false);
   });
 
   it('L18: whoever asks first does not wait for itself', () => {
